@@ -1,0 +1,1 @@
+"""The machinery around the trainer: sweeps, launchers and reports. Never imports torch."""

@@ -1,0 +1,63 @@
+"""Trains a profile on N gloo ranks and saves what came out; started by test_ranks.py."""
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
+
+from tests.methods import profiles, tiny
+from trainer.methods.base import progress_of
+from trainer.optimizer import build_optimizer, set_learning_rate
+
+SOURCE, TARGET, STEPS = 7, 5, 5
+
+
+def train(rank: int, world: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    if world > 1:
+        store = dist.FileStore(f"{folder}/store{world}", world)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=world)
+    for name in profiles.NAMES:
+        result = train_one(name, rank, world)
+        if rank == 0:
+            torch.save(result, f"{folder}/{name}_{world}.pt")
+    if world > 1:
+        dist.destroy_process_group()
+
+
+def train_one(name: str, rank: int, world: int) -> dict[str, torch.Tensor]:
+    """Losses, last gradients, parameters and buffers after a few steps on uneven shards, and the target's logits."""
+    method = tiny.build(profiles.settings(name))
+    wrapped = DistributedDataParallel(method) if world > 1 else method
+    optimizer = build_optimizer(method, tiny.OPTIM)
+    over = tiny.global_batch(SOURCE, TARGET, rank, world)
+    result: dict[str, torch.Tensor] = {}
+    for step in range(STEPS):
+        over.begin(step)
+        set_learning_rate(optimizer, tiny.OPTIM, step, tiny.STEPS)
+        batch = tiny.batch(step, SOURCE, TARGET, rank, world)
+        losses = wrapped("train", batch, progress_of(method, 50 + step, tiny.STEPS), over)
+        optimizer.zero_grad()
+        (torch.stack(list(losses.values())).sum() * world).backward()
+        optimizer.step()
+        result |= {f"loss {step} {key}": over.sum(value.detach()) for key, value in losses.items()}
+    result |= {f"gradient {key}": p.grad for key, p in method.named_parameters() if p.grad is not None}
+    method.eval()
+    method.adapt(iter([tiny.batch(90, SOURCE, TARGET, rank, world).target.images]))
+    result |= {f"state {key}": value.clone() for key, value in method.state_dict().items()}
+    result["logits"] = method.predict(tiny.images(99, 4, 1)).detach()
+    return result
+
+
+if __name__ == "__main__":
+    world, folder = int(sys.argv[1]), sys.argv[2]
+    Path(folder).mkdir(exist_ok=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if world == 1:
+        train(0, 1, folder)
+    else:
+        mp.spawn(train, (world, folder), nprocs=world)  # type: ignore[no-untyped-call]

@@ -1,0 +1,142 @@
+"""What every method must keep, whatever it does."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.methods import profiles, tiny
+from trainer import methods
+from trainer.methods.base import Method, progress_of
+from trainer.optimizer import build_optimizer, set_learning_rate
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "losses"
+
+
+def first_losses(name: str, steps: int = 5) -> list[dict[str, float]]:
+    """Losses of the first steps on fixed inputs, in float64."""
+    method = tiny.build(profiles.settings(name))
+    optimizer = build_optimizer(method, tiny.OPTIM)
+    over = tiny.global_batch(6, 6)
+    rows = []
+    for step in range(steps):
+        over.begin(step)
+        set_learning_rate(optimizer, tiny.OPTIM, step, tiny.STEPS)
+        losses = method("train", tiny.batch(step, 6, 6), progress_of(method, 20 + step, tiny.STEPS), over)
+        optimizer.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        optimizer.step()
+        rows.append({key: value.item() for key, value in losses.items()})
+    return rows
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_first_losses_are_the_golden_ones(name: str) -> None:
+    rows = first_losses(name)
+    golden = (GOLDEN / f"{name}.txt").read_text().splitlines()
+    assert len(golden) == len(rows)
+    for line, row in zip(golden, rows, strict=True):
+        expected = dict(pair.split("=") for pair in line.split())
+        assert set(expected) == set(row)
+        for key, value in row.items():
+            assert value == pytest.approx(float(expected[key]), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    method = tiny.build(profiles.settings(name))
+    over = tiny.global_batch(6, 6)
+    losses = method("train", tiny.batch(0, 6, 6), progress_of(method, 100, tiny.STEPS), over)
+    torch.stack(list(losses.values())).sum().backward()
+    assert [n for n, p in method.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_groups_hold_every_parameter_once(name: str) -> None:
+    method = tiny.build(profiles.settings(name))
+    grouped = [id(p) for group in method.parameter_groups().values() for p in group]
+    assert sorted(grouped) == sorted(id(p) for p in method.parameters())
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_state_round_trip_predicts_alike(name: str) -> None:
+    first = tiny.build(profiles.settings(name))
+    first.train()("train", tiny.batch(0, 6, 6), progress_of(first, 3, tiny.STEPS), tiny.global_batch(6, 6))
+    first.eval()
+    pictures = tiny.images(9, 5, 1)
+    first.adapt(iter([pictures]))
+    second = tiny.build(profiles.settings(name), seed=1).eval()
+    second.load_state_dict(first.state_dict())
+    torch.testing.assert_close(second.predict(pictures), first.predict(pictures), atol=0, rtol=0)
+    torch.testing.assert_close(first.adapted_network()(pictures), first.predict(pictures), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_extreme_logits_stay_finite(name: str) -> None:
+    method = tiny.build(profiles.settings(name)).float()
+    with torch.no_grad():
+        method.head.main.weight.mul_(1e5)
+    data = tiny.batch(0, 6, 6)
+    single = type(data)(
+        type(data.source)(data.source.images.float(), data.source.labels, data.source.index),
+        type(data.target)(data.target.images.float(), data.target.index),
+    )
+    losses = method("train", single, progress_of(method, 100, tiny.STEPS), tiny.global_batch(6, 6))
+    torch.stack(list(losses.values())).sum().backward()
+    assert all(math.isfinite(value.item()) for value in losses.values())
+    assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
+
+
+def test_every_method_file_has_a_profile() -> None:
+    assert {profiles.settings(name).name for name in profiles.NAMES} == set(methods.names())
+
+
+def test_the_target_reaches_a_method_without_labels() -> None:
+    assert set(tiny.batch(0, 6, 6).target.__dict__) == {"images", "index"}
+
+
+def test_dropout_is_a_function_of_seed_and_step() -> None:
+    x = torch.ones(12, 50)
+    first, second = tiny.global_batch(6, 6), tiny.global_batch(6, 6)
+    first.begin(3)
+    torch.rand(5)
+    second.begin(3)
+    assert torch.equal(first.dropout(x, 0.5), second.dropout(x, 0.5))
+    second.begin(4)
+    assert not torch.equal(first.dropout(x, 0.5), second.dropout(x, 0.5))
+
+
+def test_find_names_the_nearest_method() -> None:
+    with pytest.raises(methods.UserError, match="Did you mean 'toalign'"):
+        methods.find("toaling")
+
+
+def test_toalign_on_whole_features_is_its_baseline() -> None:
+    """With w replaced by ones the decomposition is the identity, so ToAlign's losses are HDA's."""
+    toalign = tiny.build(profiles.settings("hda_toalign"))
+    hda = tiny.build(profiles.settings("hda"))
+    hda.load_state_dict(toalign.state_dict())
+    toalign.head.class_weights = lambda labels: torch.ones(len(labels), 16, dtype=torch.float64)  # type: ignore[method-assign]
+    data = tiny.batch(0, 6, 6)
+
+    def losses(method: Method) -> dict[str, torch.Tensor]:
+        over = tiny.global_batch(6, 6)
+        over.begin(0)
+        out: dict[str, torch.Tensor] = method("train", data, progress_of(method, 50, tiny.STEPS), over)
+        return out
+
+    a, b = losses(toalign), losses(hda)
+    assert {k: v.item() for k, v in a.items()} == pytest.approx({k: v.item() for k, v in b.items()}, abs=1e-12)
+
+
+def test_irrelevant_part_is_the_opposite() -> None:
+    config = profiles.settings("hda_toalign")
+    relevant = tiny.build(config)
+    opposite = tiny.build(type(config)(**{**config.__dict__, "part": "irrelevant"}))
+    features = torch.rand(4, 16, dtype=torch.float64)
+    output = relevant.head(features)
+    labels = torch.arange(4)
+    plus, _ = relevant.aligned_source(features, output, labels)  # type: ignore[operator]
+    minus, _ = opposite.aligned_source(features, output, labels)  # type: ignore[operator]
+    torch.testing.assert_close(plus, -minus)

@@ -1,0 +1,1 @@
+"""A distributed trainer for unsupervised domain adaptation of image classifiers."""

@@ -1,0 +1,205 @@
+"""The one training loop: step, measure, save, stop. It knows no concrete method and no reader."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from tqdm import tqdm
+
+from trainer import rng
+from trainer.batch import Batch
+from trainer.checkpoint import Checkpoints, Loaded
+from trainer.distributed import Ranks
+from trainer.errors import Crash
+from trainer.global_batch import Domain, GlobalBatch
+from trainer.meters import Meters
+from trainer.methods.base import Losses, Method, progress_of
+from trainer.optimizer import set_learning_rate
+from trainer.settings import Run
+from trainer.stopping import StopRequest
+from trainer.tracking import NullTracker, Tracker
+from trainer.validators.accuracy import Confusion
+from trainer.validators.evaluate import Views, evaluate
+
+
+class Supply(Protocol):
+    """Where the images come from."""
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """This rank's shares of steps start to stop - 1."""
+
+    def evaluation(self, domain: Domain) -> Iterator[Views]:
+        """This rank's part of a domain's test images: views [b, crops, 3, H, W], labels [b], indices [b]."""
+
+    def unlabelled(self) -> Iterator[Tensor]:
+        """This rank's part of the target images in the test view: [b, 3, H, W]."""
+
+
+@dataclass
+class Standing:
+    """What a run has reached; saved with every checkpoint. The oracle picks by target labels, nothing else does."""
+
+    step: int = 0
+    source_accuracy: float = 0.0
+    target_accuracy: float = 0.0
+    oracle_step: int = 0
+    oracle_source_accuracy: float = 0.0
+    oracle_target_accuracy: float = -1.0
+
+
+class Loop:
+    """Trains a method.
+
+    Attributes:
+        standing: step and accuracies so far.
+        confusion: confusion matrices of the last evaluation, by domain.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        method: Method,
+        optimizer: Optimizer,
+        supply: Supply,
+        over: GlobalBatch,
+        ranks: Ranks,
+        checkpoints: Checkpoints,
+        tracker: Tracker | NullTracker,
+    ) -> None:
+        self.run, self.method, self.supply, self.over = run, method, supply, over
+        self.ranks, self.checkpoints, self.tracker = ranks, checkpoints, tracker
+        self.wrapped, self.optimizer = ranks.wrap(method, optimizer)
+        self.standing = Standing()
+        self.confusion: dict[Domain, Confusion] = {}
+        self.meters = Meters()
+
+    def resume(self, saved: Loaded) -> None:
+        """Continue where a checkpoint stopped: bit for bit on the same number of ranks."""
+        self.method.load_state_dict(saved.parts["method"])
+        self.optimizer.load_state_dict(saved.parts["optimizer"])
+        self.ranks.restore_scaler(saved.parts["scaler"])
+        self.standing = Standing(**saved.meta["standing"])
+        own = saved.parts.get(f"rng_{self.ranks.rank}")
+        if own is not None:
+            rng.restore_rng(own)
+
+    def train(self, stop: StopRequest) -> bool:
+        """Train to the last step; returns False when asked to stop before it."""
+        steps, cadence = self.run.train.steps, self.run.train
+        self.wrapped.train()
+        start = self.standing.step
+        bar = tqdm(total=steps, initial=start, desc=self.run.method.title, disable=not self.ranks.main, unit="step")
+        for batch in self.supply.batches(start, steps):
+            rate = self.step(batch)
+            done = self.standing.step
+            if done % cadence.log_every == 0 or done == steps:
+                self.log(bar, rate)
+            if done % cadence.eval_every == 0 or done == steps:
+                self.evaluate()
+            stopping = self.stop_agreed(stop)
+            if done % cadence.save_every == 0 or done == steps or stopping:
+                self.save()
+            bar.update()
+            if stopping and done < steps:
+                bar.close()
+                return False
+        bar.close()
+        return True
+
+    def step(self, batch: Batch) -> float:
+        """One update of every phase; returns the learning rate."""
+        step, steps = self.standing.step, self.run.train.steps
+        rate = set_learning_rate(self.optimizer, self.run.optim, step, steps)
+        self.over.begin(step)
+        progress = progress_of(self.method, step, steps, self.ranks.device)
+        batch = batch.to(self.ranks.device)
+        for phase in self.method.phases:
+            losses: Losses = self.wrapped(phase, batch, progress, self.over)
+            total = torch.stack(list(losses.values())).sum()
+            self.refuse_non_finite(losses, total)
+            self.optimizer.zero_grad(set_to_none=True)
+            self.ranks.backward(total)
+            self.optimizer.step()
+            self.meters.add(losses)
+        self.standing.step += 1
+        return rate
+
+    def refuse_non_finite(self, losses: Losses, total: Tensor) -> None:
+        """Stop on every rank before a non-finite loss reaches the weights."""
+        broken = not bool(torch.isfinite(total))
+        if not self.ranks.any(broken):
+            return
+        named = ", ".join(f"{name} {value.item():g}" for name, value in losses.items())
+        culprits = self.ranks.gather(f"rank {self.ranks.rank}: {named}" if broken else None)
+        raise Crash(
+            f"Step {self.standing.step}: a loss is not finite ({'; '.join(c for c in culprits if c)}). "
+            f"The update was not made; the newest checkpoint in {self.checkpoints.folder} is good."
+        )
+
+    def log(self, bar: "tqdm[Any]", rate: float) -> None:
+        """Read the meters, show them and record them."""
+        losses = self.meters.read(self.ranks)
+        shown = {name: f"{value:.3f}" for name, value in losses.items()}
+        if self.standing.oracle_target_accuracy >= 0:
+            shown["target"] = f"{self.standing.target_accuracy:.1f}%"
+        bar.set_postfix(shown, refresh=False)
+        metrics = {f"loss/{name}": value for name, value in losses.items()}
+        self.tracker.log(self.standing.step, metrics | {"loss/total": sum(losses.values()), "learning_rate": rate})
+
+    def evaluate(self) -> None:
+        """Accuracies on source and target; the last ones and the oracle's are kept side by side."""
+        self.method.eval()
+        if self.method.adapts_before_evaluation:
+            with self.ranks.precision_region():
+                self.method.adapt(images.to(self.ranks.device) for images in self.supply.unlabelled())
+        for domain in ("source", "target"):
+            self.confusion[domain] = self.classify(domain)
+        self.method.train()
+        now, source, target = self.standing, self.confusion["source"], self.confusion["target"]
+        now.source_accuracy, now.target_accuracy = source.top1, target.top1
+        if target.top1 > now.oracle_target_accuracy:
+            now.oracle_step, now.oracle_source_accuracy, now.oracle_target_accuracy = now.step, source.top1, target.top1
+            self.save(name="oracle")
+        metrics = {f"accuracy/{domain}": matrix.top1 for domain, matrix in self.confusion.items()}
+        metrics |= {f"mean_class_accuracy/{domain}": matrix.mean_class for domain, matrix in self.confusion.items()}
+        self.tracker.log(now.step, metrics | {"accuracy/target_oracle": now.oracle_target_accuracy})
+
+    def classify(self, domain: Domain) -> Confusion:
+        """Confusion matrix of a domain under the method as it stands."""
+        return evaluate(
+            lambda images: self.method.predict(images, domain),
+            self.supply.evaluation(domain),
+            self.method.classes,
+            self.ranks,
+        )
+
+    def save(self, name: str | None = None) -> None:
+        """Write a checkpoint: all of the run, or (named) the method alone."""
+        self.refuse_broken_weights()
+        parts: dict[str, Any] = {"method": self.method.state_dict()}
+        if name is None:
+            parts |= {"optimizer": self.optimizer.state_dict(), "scaler": self.ranks.scaler_state()}
+            parts |= {f"rng_{rank}": state for rank, state in enumerate(self.ranks.gather(rng.rng_state()))}
+        if self.ranks.main:
+            meta: dict[str, Any] = {"standing": asdict(self.standing), "ranks": self.ranks.world}
+            meta["mlflow_run"] = self.tracker.run_id
+            self.checkpoints.save(self.standing.step, parts, meta, name)
+        self.ranks.from_main(None)
+
+    def refuse_broken_weights(self) -> None:
+        """A good checkpoint is never followed by a broken one."""
+        broken = [name for name, value in self.method.state_dict().items() if not bool(torch.isfinite(value).all())]
+        if self.ranks.any(bool(broken)):
+            raise Crash(
+                f"After step {self.standing.step} {len(broken)} tensors are not finite ({', '.join(broken[:3])}). "
+                f"Nothing was saved; the newest checkpoint in {self.checkpoints.folder} is good."
+            )
+
+    def stop_agreed(self, stop: StopRequest) -> bool:
+        """Whether any rank was asked to stop, agreed between the ranks at the log steps."""
+        if self.ranks.world == 1:
+            return stop.wanted
+        return self.standing.step % self.run.train.log_every == 0 and self.ranks.any(stop.wanted)

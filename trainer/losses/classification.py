@@ -1,0 +1,17 @@
+"""Cross entropy of labelled rows."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainer.global_batch import GlobalBatch
+from trainer.losses.precision import full
+
+
+def source_cross_entropy(logits: Tensor, labels: Tensor, over: GlobalBatch) -> Tensor:
+    """Share of the mean cross entropy over the global source batch.
+
+    Args:
+        logits: [b_s, K].
+        labels: [b_s] int64.
+    """
+    return over.mean(F.cross_entropy(full(logits), labels, reduction="none"), "source")

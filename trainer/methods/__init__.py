@@ -1,0 +1,28 @@
+"""Adaptation methods, one file each. A method is found by its file name: no registry, no import side effect."""
+
+import difflib
+import importlib
+import pkgutil
+
+from trainer.errors import UserError
+from trainer.methods.base import Method
+
+
+def names() -> list[str]:
+    """The methods there are: files of this package, save base.py and helpers with a leading underscore."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+
+
+def find(name: str) -> type[Method]:
+    """The method class in methods/<name>.py.
+
+    Raises:
+        UserError: no such file; names the nearest method and all others.
+    """
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UserError(f"There is no method {name!r}.{hint} Methods: {', '.join(names())}.")
+    method: type[Method] = importlib.import_module(f"{__name__}.{name}").Method
+    return method

@@ -1,0 +1,19 @@
+"""DANN: align the pooled features of both domains against one discriminator."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.methods._adversarial import Adversarial
+
+
+class Method(Adversarial):
+    """Ganin et al. 2016 as in microsoft/UDA trainer/da/dann.py: L = CE + 0.1 L_alg on features, no entropy weights."""
+
+    @dataclass(frozen=True)
+    class Config(Adversarial.Config):
+        """Settings of DANN."""
+
+        discriminate: Literal["features", "predictions"] = "features"
+        """What the discriminator sees: pooled features, or softmax predictions."""
+        alignment_weight: float = 0.1
+        """Factor a on the domain loss; it scales the discriminator's own gradient too."""

@@ -1,0 +1,24 @@
+"""GVB-GD: bridges in the generator and in the discriminator, both kept small."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.methods._adversarial import Adversarial
+
+
+class Method(Adversarial):
+    """Cui et al. 2020, Gradually Vanishing Bridge. Source: cuishuhao/GVB GVB-GD/network.py, loss.py.
+
+    mean|sigma| reaches the generator through the reversal, which pushes the generator to raise it, as released.
+    """
+
+    @dataclass(frozen=True)
+    class Config(Adversarial.Config):
+        """Settings of GVB-GD."""
+
+        head: Literal["plain", "gvb", "hda"] = "gvb"
+        """Classifier: plain (one linear layer), gvb (minus one bridge) or hda (minus three heuristics)."""
+        entropy: bool = True
+        """Weigh samples by exp(-entropy) of their prediction, normalised per domain (entropy conditioning)."""
+        domain_bridge: bool = True
+        """Give the discriminator a bridge of its own (GVB-GD)."""

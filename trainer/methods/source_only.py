@@ -1,0 +1,15 @@
+"""Source-only: train on the labelled source and hope. The floor every method is measured from."""
+
+from trainer.batch import Batch
+from trainer.global_batch import GlobalBatch
+from trainer.losses.classification import source_cross_entropy
+from trainer.methods import base
+
+
+class Method(base.Method):
+    """L = CE(l_s, y_s). Source: microsoft/UDA trainer/da/source_only.py."""
+
+    def forward(self, phase: str, batch: Batch, progress: base.Progress, over: GlobalBatch) -> base.Losses:
+        """The target batch is not looked at, so batch norm sees the source alone."""
+        logits = self.head(self.source_features(batch)).logits
+        return {"classification": source_cross_entropy(logits, batch.source.labels, over)}

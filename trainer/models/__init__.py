@@ -1,0 +1,1 @@
+"""Networks: backbones, classifier heads, domain discriminators, gradient reversal, batch norm over all ranks."""

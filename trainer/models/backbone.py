@@ -1,0 +1,146 @@
+"""Backbones: images -> pooled features, with pretrained weights that are checked before they are trusted."""
+
+import difflib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.error import URLError
+
+import timm
+import torch
+import torchvision
+from timm.data.config import resolve_model_data_config
+from torch import Tensor, nn
+
+from trainer.errors import UserError
+from trainer.models import efficientnet_lite
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101")
+CLASSIFIERS = ("fc.", "classifier.", "head.fc.", "head.", "_fc.")
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation per channel, on the scale 0..1, that the pretrained weights expect."""
+
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+
+class Backbone(nn.Module):
+    """A network without its classifier.
+
+    Attributes:
+        num_features: C, the width of the pooled feature.
+        normalisation: what the input pixels must look like.
+    """
+
+    def __init__(self, body: nn.Module, num_features: int, normalisation: Normalisation) -> None:
+        super().__init__()
+        self.body = body
+        self.num_features = num_features
+        self.normalisation = normalisation
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[b, 3, H, W] -> [b, C]."""
+        return cast(Tensor, self.body(images))
+
+
+def build_backbone(name: str, weights: str) -> Backbone:
+    """Build a backbone.
+
+    Args:
+        name: resnet18/34/50/101 (torchvision), efficientnet_lite0, or any timm name.
+        weights: imagenet, none, or the path of a state dict (.pth, .pt, .safetensors).
+
+    Raises:
+        UserError: unknown name, or weights that are missing, damaged or of another network.
+    """
+    build = _resnet if name in RESNETS else _lite0 if name == "efficientnet_lite0" else _timm
+    network = build(name, weights)
+    if weights not in ("imagenet", "none"):
+        _load(network.body, Path(weights).expanduser(), name)
+    return network
+
+
+def _resnet(name: str, weights: str) -> Backbone:
+    body = getattr(torchvision.models, name)(weights=None)
+    features = body.fc.in_features
+    body.fc = nn.Identity()
+    if weights == "imagenet":
+        pretrained = torchvision.models.get_model_weights(name).IMAGENET1K_V1
+        state = _download(name, pretrained.url, lambda: pretrained.get_state_dict(progress=False, check_hash=True))
+        _copy(body, state, name)
+    return Backbone(body, features, Normalisation())
+
+
+def _lite0(name: str, weights: str) -> Backbone:
+    body = timm.create_model("tf_efficientnet_lite0", num_classes=0)
+    if weights == "imagenet":
+        _copy(body, efficientnet_lite.imagenet_weights(body), name)
+    half = (0.498,) * 3, (0.502,) * 3
+    return Backbone(body, 1280, Normalisation(*half))
+
+
+def _timm(name: str, weights: str) -> Backbone:
+    if not timm.is_model(name.split(".")[0]):
+        near = difflib.get_close_matches(name, [*RESNETS, "efficientnet_lite0", *timm.list_models()], n=4)
+        hint = f" Near: {', '.join(near)}." if near else ""
+        raise UserError(f"model.backbone: there is no {name!r} among torchvision's ResNets and timm's models.{hint}")
+    body: Any = timm.create_model(name, num_classes=0)
+    if weights == "imagenet":
+        source = f"https://huggingface.co/{body.pretrained_cfg.get('hf_hub_id')}/model.safetensors"
+        body = _download(name, source, lambda: timm.create_model(name, num_classes=0, pretrained=True))
+    config = resolve_model_data_config(body)
+    width = getattr(body, "head_hidden_size", None) or body.num_features
+    return Backbone(body, width, Normalisation(tuple(config["mean"]), tuple(config["std"])))
+
+
+def _download(name: str, url: str, fetch: Callable[[], Any]) -> Any:
+    """Fetch weights through the library's own cache and checksum; offline, say which file is wanted and where."""
+    try:
+        return fetch()
+    except (URLError, OSError, RuntimeError) as error:
+        cache = Path(torch.hub.get_dir()) / "checkpoints" / os.path.basename(url)
+        place = f"at {cache}" if name in RESNETS else "anywhere"
+        raise UserError(
+            f"model.weights: the ImageNet weights of {name} are not in the cache and cannot be downloaded "
+            f"({type(error).__name__}). Put {url} {place} and, unless it lies in the cache, "
+            f"name it with --model.weights PATH; or choose --model.weights none."
+        ) from error
+
+
+def _load(body: nn.Module, path: Path, name: str) -> None:
+    if not path.is_file():
+        raise UserError(f"model.weights: {path} is not a file; give imagenet, none, or the path of a state dict.")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state: dict[str, Any] = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # every loader raises its own kind; the cause is named
+        raise UserError(
+            f"model.weights: {path} cannot be read as a state dict ({type(error).__name__}: {error})."
+        ) from error
+    _copy(body, state.get("state_dict", state), name, str(path))
+
+
+def _copy(body: nn.Module, state: dict[str, Tensor], name: str, where: str = "the pretrained file") -> None:
+    """Load all keys but the classifier's; anything missing, left over or of another shape is refused."""
+    own = body.state_dict()
+    given = {key.removeprefix("module."): value for key, value in state.items()}
+    given = {key: value for key, value in given.items() if key in own or not key.startswith(CLASSIFIERS)}
+    missing = [key for key in own if key not in given and not key.endswith("num_batches_tracked")]
+    extra = [key for key in given if key not in own]
+    shapes = [key for key in given if key in own and given[key].shape != own[key].shape]
+    for what, keys in (("lacks", missing), ("has unknown", extra), ("has another shape for", shapes)):
+        if keys:
+            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+            raise UserError(f"model.weights: {where} is not a {name}: it {what} {', '.join(keys[:3])}{more}.")
+    body.load_state_dict(given, strict=False)

@@ -1,0 +1,157 @@
+"""Batch norm over the batch of all ranks, with running statistics whose law a method can choose per domain."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class BatchNorm(_BatchNorm):
+    """Drop-in for BatchNorm1d/2d (and timm's norm+activation): statistics over all ranks while training.
+
+    Equal to one process on the concatenated batch: means and variances weigh ranks by their row counts, and the
+    running variance is unbiased with the global count. Runs on gloo (CPU) and NCCL alike.
+    """
+
+    def __init__(self, like: _BatchNorm, synchronise: bool) -> None:
+        super().__init__(like.num_features, like.eps, like.momentum, like.affine, like.track_running_stats)
+        self.synchronise = synchronise
+        self.load_state_dict(like.state_dict())
+        self.to(cast(Tensor, like.running_mean).device, cast(Tensor, like.running_mean).dtype)
+        self.drop = getattr(like, "drop", nn.Identity())
+        self.act = getattr(like, "act", nn.Identity())
+        self.train(like.training)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any [b, C, ...] is fine."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[b, C, ...] -> [b, C, ...]."""
+        ranks = dist.get_world_size() if self.synchronise and dist.is_available() and dist.is_initialized() else 1
+        out = self._synchronised(x) if self.training and ranks > 1 else super().forward(x)
+        return cast(Tensor, self.act(self.drop(out)))
+
+    def _synchronised(self, x: Tensor) -> Tensor:
+        tracked = cast(Tensor, self.num_batches_tracked).add_(1)
+        momentum = self.momentum if self.momentum is not None else 1.0 / float(tracked)
+        out, mean, square, count = _Normalise.apply(x, self.weight, self.bias, self.eps)
+        with torch.no_grad():
+            cast(Tensor, self.running_mean).lerp_(mean.to(self.running_mean), momentum)
+            cast(Tensor, self.running_var).lerp_((square / (count - 1)).to(self.running_var), momentum)
+        return cast(Tensor, out)
+
+
+class _Normalise(torch.autograd.Function):
+    """One all-gather of (mean, sum of squares, count) forward, one all-reduce backward; ranks merged after Chan."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, ...]:
+        dims, shape = [0, *range(2, x.dim())], [1, -1] + [1] * (x.dim() - 2)
+        wide = x.to(weight.dtype)
+        count = wide.new_tensor([x.numel() // x.shape[1]])
+        local = wide.sum(dims) / count.clamp(min=1)
+        square = (wide - local.view(shape)).square().sum(dims)
+        packed = torch.cat([local, square, count])
+        gathered = [torch.empty_like(packed) for _ in range(dist.get_world_size())]
+        dist.all_gather(gathered, packed)
+        means, squares, counts = torch.stack(gathered).split([x.shape[1], x.shape[1], 1], dim=1)
+        total = counts.sum()
+        mean = (means * counts).sum(0) / total
+        square = (squares + counts * (means - mean).square()).sum(0)
+        inverse = torch.rsqrt(square / total + eps)
+        ctx.save_for_backward(x, weight, mean, inverse, total)
+        out = (wide - mean.view(shape)) * (inverse * weight).view(shape) + bias.view(shape)
+        ctx.mark_non_differentiable(mean, square, total)
+        return out.to(x.dtype), mean, square, total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, mean, inverse, total = ctx.saved_tensors
+        dims, shape = [0, *range(2, x.dim())], [1, -1] + [1] * (x.dim() - 2)
+        gradient = gradients[0].to(weight.dtype)
+        normal = (x.to(weight.dtype) - mean.view(shape)) * inverse.view(shape)
+        to_bias, to_weight = gradient.sum(dims), (gradient * normal).sum(dims)
+        sums = torch.cat([to_bias, to_weight])
+        dist.all_reduce(sums)
+        first, second = (part.view(shape) / total for part in sums.chunk(2))
+        to_x = (gradient - first - normal * second) * (inverse * weight).view(shape)
+        return to_x.to(x.dtype), to_weight, to_bias, None
+
+
+def convert(network: nn.Module, synchronise: bool = True) -> nn.Module:
+    """Replace every batch norm of a network by ours; parameters, buffers and state-dict keys stay."""
+    for name, child in network.named_children():
+        if isinstance(child, _BatchNorm) and not isinstance(child, BatchNorm):
+            setattr(network, name, BatchNorm(child, synchronise))
+        else:
+            convert(child, synchronise)
+    return network
+
+
+def layers(network: nn.Module) -> list[BatchNorm]:
+    """The batch norms of a network, in order."""
+    return [module for module in network.modules() if isinstance(module, BatchNorm)]
+
+
+@contextmanager
+def momentum(network: nn.Module, value: float | None) -> Iterator[None]:
+    """Let the running statistics of a pass move with this momentum (None: the cumulative average)."""
+    found = layers(network)
+    before = [layer.momentum for layer in found]
+    for layer in found:
+        layer.momentum = value
+    yield
+    for layer, old in zip(found, before, strict=True):
+        layer.momentum = old
+
+
+@torch.no_grad()
+def reestimate(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Replace the running statistics by their average over one pass through batches of images [b, 3, H, W]."""
+    for layer in layers(network):
+        layer.reset_running_stats()
+        layer.train()
+    with momentum(network, None):
+        for images in batches:
+            network(images)
+    for layer in layers(network):
+        layer.eval()
+
+
+class RunningStatistics(nn.Module):
+    """A second set of running statistics of a network, kept beside its own (AdaBN: those of the target)."""
+
+    NAMES = ("running_mean", "running_var", "num_batches_tracked")
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        for index, layer in enumerate(layers(network)):
+            for name in self.NAMES:
+                self.register_buffer(f"{name}_{index}", cast(Tensor, getattr(layer, name)).detach().clone())
+
+    def record(self, network: nn.Module) -> None:
+        """Copy the network's running statistics into this set."""
+        for own, other in self._pairs(network):
+            own.copy_(other)
+
+    def restore(self, network: nn.Module) -> None:
+        """Copy this set into the network."""
+        for own, other in self._pairs(network):
+            other.copy_(own)
+
+    @contextmanager
+    def used_by(self, network: nn.Module) -> Iterator[None]:
+        """Let the network run with this set, then give it back its own."""
+        before = RunningStatistics(network)
+        self.restore(network)
+        yield
+        before.restore(network)
+
+    def _pairs(self, network: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
+        for index, layer in enumerate(layers(network)):
+            for name in self.NAMES:
+                yield getattr(self, f"{name}_{index}"), getattr(layer, name)

@@ -1,0 +1,31 @@
+"""ToAlign's heart: split a source feature into what serves the classification and what does not."""
+
+import torch
+from torch import Tensor
+
+from trainer.losses.precision import full
+
+
+def task_features(features: Tensor, weights: Tensor, scale: float | None = None) -> Tensor:
+    """f_p = s w * f, the task-relevant part of a feature (ToAlign eq. 4 and 5).
+
+    The adaptive scale s = sqrt(sum_m f_m^2 / sum_m (w_m f_m)^2) keeps the feature's energy; gradient flows through it,
+    as in microsoft/UDA models/base_model.py. A sample whose f or w * f has no energy at all keeps its feature, where
+    the released code divides zero by zero. The task-irrelevant counterpart is -f_p.
+
+    Args:
+        features: [b, C].
+        weights: [b, C] detached gradients of the own class score, see Head.class_weights.
+        scale: a constant s (the paper's ablation: 1, 8, 16, 64, 128), or None for the adaptive one.
+
+    Returns:
+        [b, C] in at least float32.
+    """
+    features, weights = full(features), full(weights)
+    weighted = weights * features
+    if scale is not None:
+        return scale * weighted
+    energy, kept = features.square().sum(1, keepdim=True), weighted.square().sum(1, keepdim=True)
+    usable = (energy > 0) & (kept > 0)
+    ratio = torch.where(usable, energy, 1.0) / torch.where(usable, kept, 1.0)
+    return torch.where(usable, ratio.sqrt() * weighted, features)

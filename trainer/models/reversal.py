@@ -1,0 +1,28 @@
+"""Gradient reversal: the identity forward, minus a coefficient times the gradient backward."""
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+
+class _Reverse(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, coefficient: Tensor) -> Tensor:
+        ctx.save_for_backward(coefficient)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (coefficient,) = ctx.saved_tensors
+        return -coefficient.to(gradients[0].dtype) * gradients[0], None
+
+
+def reverse_gradient(x: Tensor, coefficient: Tensor) -> Tensor:
+    """Identity whose gradient is multiplied by -coefficient (Ganin et al. 2016, eq. 17).
+
+    Args:
+        x: any shape.
+        coefficient: 0-d tensor, so that a captured graph need not be rebuilt when it moves.
+    """
+    return cast(Tensor, _Reverse.apply(x, coefficient))
