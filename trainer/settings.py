@@ -101,6 +101,8 @@ class Train:
     """Arithmetic of the networks; losses, entropies and the scale s stay in fp32."""
     sync_bn: bool = True
     """Batch norm over the batch of all ranks; false: over each rank's share, which N ranks do not share with one."""
+    channels_last: bool = True
+    """Keep images and convolutions in channels-last order: the same numbers, sooner."""
     deterministic: bool = True
     """Refuse kernels whose result changes from run to run (slower on a GPU)."""
 

@@ -1,0 +1,55 @@
+# Everything happens inside this folder: the virtual environment, caches, data and runs.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+PIP := $(BIN)/python -m pip $(if $(PIP_CACHE_DIR),,--no-cache-dir) --disable-pip-version-check
+LAUNCH := $(BIN)/accelerate launch --config_file configs/accelerate/one.yaml trainer/main.py
+
+DEMO_SOURCE ?= colour
+DEMO_TARGET ?= line
+DEMO_OUTPUT ?= runs/demo
+DEMO_METHODS := source_only adabn hda_toalign
+SEEDS ?= 0
+
+.PHONY: install install-test data demo sweep-seeds test lint icons clean help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: .venv/installed  ## virtual environment with the product and all its dependencies
+
+.venv/installed: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install --upgrade --quiet pip
+	$(PIP) install --quiet -e .
+	touch $@
+
+install-test: .venv/installed-test
+
+.venv/installed-test: .venv/installed
+	$(PIP) install --quiet -e '.[test]'
+	touch $@
+
+data: install  ## unpack IconHome, the embedded data set, into data/icon_home
+	$(BIN)/python -m trainer.data.icon_home.unpack data/icon_home
+
+demo: data  ## source-only, AdaBN and HDA+ToAlign on one IconHome task, and the table
+	@set -e; for seed in $(SEEDS); do for method in $(DEMO_METHODS); do \
+	  $(LAUNCH) --config configs/datasets/icon_home.yaml --config configs/methods/$$method.yaml \
+	    --data.source $(DEMO_SOURCE) --data.target $(DEMO_TARGET) --seed $$seed --output $(DEMO_OUTPUT); \
+	done; done
+	@$(BIN)/python -m launch.table $(DEMO_OUTPUT)
+
+test: install-test  ## lint, types and every test that needs no GPU
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2 -m 'not gpu'
+
+lint: install-test  ## style and types alone
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+clean:  ## delete runs and caches; keeps data and the virtual environment
+	rm -rf runs .cache .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,61 @@
+"""Print the outcome of the runs under a folder: python -m launch.table runs/demo"""
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from trainer.tracking.store import default_uri
+
+COLUMNS = (
+    ("source last", "source_accuracy"),
+    ("target last", "target_accuracy"),
+    ("source oracle", "oracle_source_accuracy"),
+    ("target oracle", "oracle_target_accuracy"),
+)
+
+
+def rows(folder: Path) -> list[list[str]]:
+    """One row a method and task, in the order the runs ended: accuracies in percent, mean and spread over seeds."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for path in sorted(folder.rglob("summary.json"), key=lambda path: path.stat().st_mtime):
+        summary = json.loads(path.read_text())
+        groups[summary["task"], summary["method"]].append(summary)
+    table = [["task", "method", "n", *(name for name, _ in COLUMNS), "minutes"]]
+    for (task, method), runs in groups.items():
+        values = [spread([run[key] for run in runs]) for _, key in COLUMNS]
+        table.append([task, method, str(len(runs)), *values, f"{mean(run['seconds'] for run in runs) / 60:.1f}"])
+    return table
+
+
+def spread(values: list[float]) -> str:
+    """Mean, and standard deviation where there is more than one value."""
+    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
+
+
+def markdown(table: list[list[str]]) -> str:
+    """The rows as an aligned Markdown table."""
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in table
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def main(folder: Path) -> int:
+    """Print the table and how to look at the runs in MLflow."""
+    table = rows(folder)
+    if len(table) == 1:
+        print(f"There is no finished run under {folder}.", file=sys.stderr)
+        return 64
+    print(f"\n{markdown(table)}\n")
+    print("last: after the last step; oracle: the best evaluation by target labels, an upper bound nobody can choose.")
+    print(f"Look at the runs: .venv/bin/mlflow ui --backend-store-uri {default_uri(folder)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

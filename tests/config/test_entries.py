@@ -1,0 +1,79 @@
+"""Files and words as written: where files are found, what is plain YAML, and that nothing in it runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.config.toy import DOMAINS, PLAIN, refusal
+from trainer import config
+from trainer.config.entries import CONFIGS, MAX_BYTES
+
+pytestmark = pytest.mark.usefixtures("two_methods")
+
+
+def test_words_before_the_first_option_are_refused() -> None:
+    assert "unexpected word 'seed=3'; settings are written --key value" in refusal(["seed=3", *PLAIN])
+    assert "unexpected word 'b.yaml'" in refusal(["--config", str(CONFIGS), "b.yaml", *PLAIN])
+
+
+def test_nothing_in_a_file_is_executed(write: Callable[..., str], tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    for text in (
+        f"seed: !!python/object/apply:os.system ['touch {canary}']",
+        f"!!python/object/new:os.system ['touch {canary}']",
+        f"data: {{target: !!python/name:os.system , source: [\"__import__('os').system('touch {canary}')\"]}}",
+    ):
+        refusal(["--config", write(text), *PLAIN])
+        assert not canary.exists()
+
+
+def test_an_oversized_file_is_refused(write: Callable[..., str]) -> None:
+    file = write("# " + "x" * MAX_BYTES)
+    assert f"{file}: larger than {MAX_BYTES} bytes" in refusal(["--config", file, *PLAIN])
+
+
+def test_files_are_looked_up_in_the_working_directory_then_in_configs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped, work = tmp_path / "configs", tmp_path / "work"
+    for folder, seed in ((shipped, 1), (work, 2)):
+        (folder / "methods").mkdir(parents=True)
+        (folder / "methods" / "toy.yaml").write_text(f"{{method: {{name: toy}}, seed: {seed}}}")
+    monkeypatch.setattr("trainer.config.entries.CONFIGS", shipped)
+    monkeypatch.chdir(work)
+    assert config.read(["--config", "methods/toy.yaml", *DOMAINS]).seed == 2
+    (work / "methods" / "toy.yaml").unlink()
+    assert config.read(["--config", "methods/toy.yaml", *DOMAINS]).seed == 1
+    assert config.read(["--config", "configs/methods/toy.yaml", *DOMAINS]).seed == 1
+    message = refusal(["--config", "methods/toi.yaml", *DOMAINS])
+    assert f"looked for {work}/methods/toi.yaml, {shipped}/methods/toi.yaml); did you mean methods/toy.yaml?" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data: {source: [[art]]}", "data.source holds a list in a list or a mapping in a list"),
+        ("data: {source: [{a: b}]}", "data.source holds a list in a list or a mapping in a list"),
+        ("? [a, b]\n: 3", "a key must be a plain word"),
+        ("seed: 1\nseed: 2", "line 2: seed is set a second time (first: "),
+        ("data: {target: a}\ndata.target: b", "line 2: data.target is set a second time"),
+        ("- seed", "must be a mapping"),
+        ("seed", "must be a mapping"),
+        ("a: &x [1]\nb: *x", "line 1: not plain YAML: anchors and aliases are not allowed"),
+        ("<<: *x", "line 1: not plain YAML: anchors and aliases are not allowed"),
+        ("seed: !!int 3", "line 1: not plain YAML: tags are not allowed"),
+        ("seed: [1", "line 1: not plain YAML: expected ',' or ']'"),
+        ("seed: 1\n---\nseed: 2", "line 2: not plain YAML"),
+        ("seed: \x07", "not plain YAML"),
+        ("{a: " * 12 + "1" + "}" * 12, "line 1: not plain YAML: nested too deeply"),
+        (b"seed: \xff\xfe", "cannot be read as UTF-8 text"),
+    ],
+)
+def test_what_is_not_plain_settings_is_refused(write: Callable[..., str], text: str | bytes, message: str) -> None:
+    file = write(text)
+    said = refusal(["--config", file, *PLAIN])
+    assert message in said
+    assert file in said
+    assert "\x1b" not in said
+    assert "│" not in said

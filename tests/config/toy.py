@@ -1,0 +1,45 @@
+"""Two throw-away methods, and what every test of the settings needs."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from trainer import config
+from trainer.errors import UserError
+from trainer.methods.base import Method
+
+DOMAINS = ["--data.source", "art", "--data.target", "clipart"]
+PLAIN = ["--method.name", "toy", *DOMAINS]
+
+
+class Toy:
+    """A method with settings of its own."""
+
+    @dataclass(frozen=True)
+    class Config(Method.Config):
+        """Settings of the toy."""
+
+        align_weight: float = 1.0
+        """Weight of the toy's loss."""
+        betas: tuple[float, float] = (0.5, 0.9)
+        """Two numbers."""
+        entropy: bool = False
+        """Weight by entropy."""
+
+
+class Other:
+    """Another method."""
+
+    @dataclass(frozen=True)
+    class Config(Method.Config):
+        """Settings of the other."""
+
+        radius: float = 1.0
+        """Its radius."""
+
+
+def refusal(words: list[str]) -> str:
+    """What is said to words that cannot be read."""
+    with pytest.raises(UserError) as caught:
+        config.read(words)
+    return str(caught.value)

@@ -1,0 +1,46 @@
+"""Image folders for the data tests: Digits-4 in small, and trees of files made to order."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainer.data.digits4 import generate
+from trainer.settings import Data
+
+Tree = Callable[[Mapping[str, Mapping[str, int]]], Path]
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Digits-4 with 5 images a class: 50 a domain."""
+    return generate(tmp_path_factory.mktemp("data") / "digits4", per_class=5)
+
+
+@pytest.fixture
+def small(digits: Path) -> Data:
+    """Settings on Digits-4 that decode in the test's own process."""
+    return Data(
+        "digits4", digits, source=("mnist",), target="font", batch_size=12, target_batch_size=9,
+        eval_batch_size=4, workers=0, resize=32, crop=28,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """Makes root/domain/class/N.png from {domain: {class: count}}; every image has a colour of its own."""
+
+    def make(domains: Mapping[str, Mapping[str, int]]) -> Path:
+        root = tmp_path / "images"
+        rng = np.random.default_rng(0)
+        for domain, classes in domains.items():
+            for name, count in classes.items():
+                (root / domain / name).mkdir(parents=True)
+                for k in range(count):
+                    colour = tuple(rng.integers(0, 256, 3).tolist())
+                    Image.new("RGB", (9, 7), colour).save(root / domain / name / f"{k}.png")
+        return root
+
+    return make

@@ -1,0 +1,100 @@
+"""The allowed imports: read from the source, left may import right and nothing else."""
+
+import ast
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+FILES = sorted(path for room in ("trainer", "launch") for path in (REPOSITORY / room).rglob("*.py"))
+
+# room -> rooms of the project it may import
+BASIS = {"errors", "settings", "batch"}
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "settings": set(),
+    "batch": set(),
+    "rng": set(),
+    "stopping": set(),
+    "schedules": set(),
+    "global_batch": set(),
+    "durable": {"errors"},
+    "manifest": {"errors", "durable"},
+    "checkpoint": {"errors", "durable", "manifest"},
+    "losses": {"global_batch", "losses", "models"},
+    "models": {"errors", "global_batch", "losses", "models"},
+    "methods": {"errors", "batch", "global_batch", "schedules", "losses", "models", "methods"},
+    "config": {"errors", "settings", "methods", "config"},
+    "folder": {"errors", "settings", "config", "durable"},
+    "data": BASIS | {"data"},
+    "tracking": {"errors", "settings", "tracking"},
+    "distributed": {"errors"},
+    "optimizer": {"settings", "methods", "schedules"},
+    "meters": {"distributed"},
+    "validators": {"distributed", "validators"},
+    "images": BASIS | {"data", "distributed", "global_batch", "models"},
+    "loop": BASIS
+    | {"checkpoint", "distributed", "global_batch", "meters", "methods", "optimizer", "rng", "stopping", "tracking"}
+    | {"validators"},
+    "session": BASIS
+    | {"checkpoint", "config", "distributed", "folder", "global_batch", "images", "loop", "methods", "models"}
+    | {"optimizer", "stopping", "tracking"},
+    "main": {"errors", "settings", "config", "session"},
+    "launch": {"errors", "settings", "config", "data", "tracking", "launch"},
+}
+ONLY_HERE = {"accelerate": {"distributed"}, "deepspeed": {"distributed"}, "mlflow": {"tracking"}}
+
+
+def room(path: Path) -> str:
+    """The room a file belongs to: its folder under trainer/, its own name, or launch."""
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return parts[1] if parts[0] == "trainer" and len(parts) > 1 else parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of everything a file imports, wherever the statement stands."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_imports_follow_the_arrows(path: Path) -> None:
+    here = room(path)
+    if path.name == "__init__.py" and path.parent.name == "trainer":
+        return
+    rooms = {name.split(".")[1] for name in imported(path) if name.startswith("trainer.")}
+    rooms |= {"launch" for name in imported(path) if name.split(".")[0] == "launch"}
+    assert here in ALLOWED, f"{here} is a new room: give it a line in ALLOWED and in docs/architecture.md"
+    assert rooms <= ALLOWED[here] | {here}
+    for library, rooms_of_it in ONLY_HERE.items():
+        if any(name.split(".")[0] == library for name in imported(path)):
+            assert here in rooms_of_it, f"{library} is imported in {here}"
+
+
+def test_launch_never_imports_torch() -> None:
+    import subprocess
+
+    names = [path.stem for path in (REPOSITORY / "launch").glob("*.py") if path.stem not in ("__init__", "__main__")]
+    code = "import sys, " + ", ".join(f"launch.{name}" for name in names) + "; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
+
+
+def test_no_file_in_trainer_shadows_a_module() -> None:
+    """accelerate launch trainer/main.py puts trainer/ first on sys.path."""
+    ours = {path.stem for path in (REPOSITORY / "trainer").iterdir() if path.suffix in ("", ".py")} - {"__init__"}
+    installed = set(packages_distributions()) - {"trainer", "launch"}
+    assert ours & (set(sys.stdlib_module_names) | installed) == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_files_open_with_a_sentence_and_stay_small(path: Path) -> None:
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text)), "a file says in its first line what it is"
+    assert len(text.splitlines()) <= 250

@@ -1,0 +1,165 @@
+"""A tracking server that is down, hangs, fails or comes back: training goes on and nothing is lost or doubled."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tracking.stub_server import StubServer
+from trainer.settings import Tracking
+from trainer.tracking import Tracker, __main__, open_tracker
+from trainer.tracking import tracker as module
+
+
+def _open(folder: Path, server: StubServer, deadline: float = 30.0) -> Tracker:
+    settings = Tracking(uri=server.uri)
+    tracker = open_tracker(settings, folder / "run", "Ar2Cl", None, True, folder, deadline)
+    assert isinstance(tracker, Tracker)
+    return tracker
+
+
+def _steps(server: StubServer) -> list[int]:
+    return [step for key, step, _, _ in server.points if key == "loss"]
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_down_from_start_to_end_then_sent_by_the_next_start(
+    tmp_path: Path, server: StubServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.down()
+    first = _open(tmp_path, server, deadline=0.2)
+    first.start()
+    assert first.run_id is None
+    for step in range(5):
+        first.log(step, {"loss": float(step)})
+    first.close("KILLED")
+    assert sum("does not take the run" in record.message for record in caplog.records) == 1
+    server.up()
+    second = _open(tmp_path, server)
+    second.start()
+    for step in range(3, 8):
+        second.log(step, {"loss": float(step)})
+    second.close("FINISHED")
+    assert _steps(server) == list(range(8))
+    assert [run["info"]["status"] for run in server.runs.values()] == ["FINISHED"]
+
+
+def test_down_in_mid_run_and_back(tmp_path: Path, server: StubServer) -> None:
+    tracker = _open(tmp_path, server)
+    tracker.start()
+    tracker.log(0, {"loss": 0.0})
+    _wait(lambda: _steps(server) == [0])
+    server.down()
+    for step in range(1, 4):
+        tracker.log(step, {"loss": float(step)})
+        time.sleep(0.05)
+    server.up()
+    _wait(lambda: _steps(server) == [0, 1, 2, 3])
+    tracker.close("FINISHED")
+    assert len(server.runs) == 1
+
+
+@pytest.mark.parametrize("fault", [500, 429, 401, 503])
+def test_flapping_between_answers_and_faults(tmp_path: Path, server: StubServer, fault: int) -> None:
+    server.fault = fault
+    tracker = _open(tmp_path, server)
+    tracker.start()
+    for step in range(30):
+        server.fault = fault if step % 3 else 0
+        tracker.log(step, {"loss": float(step)})
+        time.sleep(0.02)
+    server.fault = 0
+    tracker.close("FINISHED")
+    assert _steps(server) == list(range(30))
+    assert len(server.runs) == 1
+
+
+def test_a_hanging_server_holds_up_neither_start_nor_steps_nor_close(
+    tmp_path: Path, server: StubServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "FIRST_ANSWER", 0.2)
+    server.fault = -1
+    tracker = _open(tmp_path, server, deadline=0.2)
+    tracker.start()
+    assert not tracker._sender.tried.is_set()
+    tracker.log(0, {"loss": 0.0})
+    tracker.close("KILLED")
+    assert tracker._sender.is_alive()
+    assert sum("does not take the run" in record.message for record in caplog.records) == 1
+    server.fault = 0
+    tracker._sender.join(30)
+
+
+def test_a_stored_batch_whose_answer_was_lost_is_not_doubled(tmp_path: Path, server: StubServer) -> None:
+    first = _open(tmp_path, server)
+    first.start()
+    first.log(0, {"loss": 0.5})
+    first.close("KILLED")
+    sent_once = server.calls["runs/log-batch"]
+    second = _open(tmp_path, server)
+    second._spool.state.sent = 0
+    second.start()
+    second.close("FINISHED")
+    assert server.calls["runs/log-batch"] == 2 * sent_once
+    assert _steps(server) == [0]
+
+
+def test_an_unanswered_creation_is_found_again(tmp_path: Path, server: StubServer) -> None:
+    tracker = _open(tmp_path, server)
+    identity = tracker._spool.state.identity
+    server.answer("runs/create", {"tags": [{"key": "trainer.spool", "value": identity}]})
+    tracker.start()
+    tracker.close("FINISHED")
+    assert len(server.runs) == 1
+
+
+def test_a_server_that_lost_the_run_gets_all_of_it_again(tmp_path: Path, server: StubServer) -> None:
+    tracker = _open(tmp_path, server)
+    tracker.start()
+    tracker.log(0, {"loss": 0.0})
+    _wait(lambda: _steps(server) == [0])
+    server.runs.clear()
+    server.points.clear()
+    tracker.log(1, {"loss": 1.0})
+    tracker.close("FINISHED")
+    assert _steps(server) == [0, 1]
+
+
+def test_many_points_go_in_batches_of_a_thousand_in_order(tmp_path: Path, server: StubServer) -> None:
+    server.down()
+    tracker = _open(tmp_path, server)
+    tracker.start()
+    for step in range(1050):
+        tracker.log(step, {"loss": float(step), "other": 0.0})
+    server.up()
+    tracker.close("FINISHED")
+    assert _steps(server) == list(range(1050))
+    assert server.calls["runs/log-batch"] == 3
+
+
+def test_the_command_sends_what_a_finished_run_kept(
+    tmp_path: Path, server: StubServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.down()
+    tracker = _open(tmp_path, server, deadline=0.1)
+    tracker.start()
+    tracker.log(0, {"loss": 0.0})
+    tracker.close("FINISHED")
+    arguments = ["trainer.tracking", str(tmp_path / "run"), "--seconds", "0.2"]
+    monkeypatch.setattr("sys.argv", arguments)
+    assert __main__.main() == 1
+    server.up()
+    monkeypatch.setattr("sys.argv", [*arguments[:2], "--seconds", "10"])
+    assert __main__.main() == 0
+    assert _steps(server) == [0]
+    assert [run["info"]["status"] for run in server.runs.values()] == ["FINISHED"]
+    assert capsys.readouterr().out.splitlines()[-1].endswith(": sent")
+    monkeypatch.setattr("sys.argv", ["trainer.tracking", str(tmp_path / "nowhere")])
+    assert __main__.main() == 64

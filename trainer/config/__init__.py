@@ -1,0 +1,96 @@
+"""From YAML files and the command line to a checked Run; mistakes are named with file, key and nearest key."""
+
+import dataclasses
+import os
+
+import tyro
+
+from trainer.config.assign import apply
+from trainer.config.entries import Entry, from_file, from_words
+from trainer.config.ranges import problems, validate
+from trainer.config.resolved import dump, flatten, identity
+from trainer.errors import UserError
+from trainer.settings import Run
+
+__all__ = ["Run", "dump", "flatten", "identity", "read", "validate"]
+
+EXAMPLE = "python trainer/main.py --method.name {} --data.root data --data.source art --data.target clipart"
+
+
+def read(words: list[str]) -> Run:
+    """Read a run from --config files, in their order, and then from the options, which override the files.
+
+    The method is chosen by method.name, once: files or options that name different methods are refused, because the
+    other keys under 'method' belong to the method named beside them.
+
+    Raises:
+        UserError: every mistake of all files and options, each with its place, key, allowed values and given value.
+        SystemExit: code 0, after --help was printed (on the first rank only).
+    """
+    line = from_words(words)
+    mistakes = list(line.mistakes)
+    entries: list[Entry] = []
+    for name in line.files:
+        try:
+            entries += from_file(name)
+        except UserError as error:
+            mistakes.append(str(error))
+    entries += line.entries
+    default, wrong = _choose_method(entries, wanted=not line.help and not mistakes)
+    mistakes += wrong
+    if wrong:
+        entries = [entry for entry in entries if not entry.key.startswith("method.")]
+    if line.help and not wrong:
+        _help(default)
+    run, wrong = apply(entries, default)
+    mistakes += wrong
+    places = {entry.key: entry.where for entry in entries}
+    for key, text in problems(run).items():
+        if key in places or not mistakes:
+            mistakes.append(f"{places[key]}: {text}" if key in places else text)
+    if mistakes:
+        head = f"{len(mistakes)} mistakes in the settings:\n  " if len(mistakes) > 1 else ""
+        raise UserError(head + "\n  ".join(mistakes))
+    return run
+
+
+def _choose_method(entries: list[Entry], wanted: bool) -> tuple[Run, list[str]]:
+    """The default run of the method that the entries name, and what is wrong with the choice."""
+    # Here, not above: methods load torch, which those who only name or hash a run need not wait for.
+    from trainer import methods
+    from trainer.methods.base import Method
+
+    base = Run(method=Method.Config())
+    choices = [entry for entry in entries if entry.key == "method.name"]
+    named = {" ".join(str(word) for word in entry.words): entry.where for entry in choices}
+    if len(named) > 1:
+        said = " but ".join(f"{where} says {name}" for name, where in named.items())
+        return base, [f"method.name must be the same everywhere: {said}; give one of them"]
+    if not named:
+        every = methods.names()
+        example = EXAMPLE.format(every[0] if every else "NAME")
+        text = f"no method is chosen; methods: {', '.join(every)}. Give --method.name or --config methods/NAME.yaml"
+        return base, [f"{text}, for instance: {example}"] if wanted else []
+    name, where = next(iter(named.items()))
+    try:
+        settings = methods.find(name).Config()
+    except UserError as error:
+        return base, [f"{where}: method.name: {error}"]
+    return Run(method=dataclasses.replace(settings, name=name)), []
+
+
+def _help(default: Run) -> None:
+    """Print every setting with its text and default, and leave with exit code 0."""
+    from trainer import methods
+
+    tyro.cli(
+        Run,
+        args=["--help"],
+        prog="trainer/main.py",
+        description=f"One training run.\n\nMethods (--method.name): {', '.join(methods.names())}.\n"
+        "--config FILE reads settings from a YAML file (any number of files, the later wins; options win over files).",
+        default=default,
+        config=(tyro.conf.FlagConversionOff,),
+        use_underscores=True,
+        console_outputs=os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0",
+    )

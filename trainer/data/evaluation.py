@@ -1,0 +1,52 @@
+"""Every image of a list exactly once, in the same number of batches on every rank."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from trainer.data.listing import Listing
+from trainer.data.order import share
+from trainer.data.reader import Request, open_reader
+from trainer.data.transforms import Views
+from trainer.settings import Data
+
+
+def evaluation_positions(length: int, per_rank: int, rank: int, world: int) -> list[range]:
+    """Positions that a rank sees, by batch; joined over ranks and then over batches they are 0 to length - 1.
+
+    Global batch j covers the per_rank * world positions from j * per_rank * world on; each rank has a contiguous share,
+    which may be empty in the last batch.
+    """
+    starts = range(0, length, per_rank * world)
+    globals_ = [range(start, min(start + per_rank * world, length)) for start in starts]
+    return [positions[share(len(positions), rank, world)] for positions in globals_]
+
+
+def evaluation_batches(
+    listing: Listing, settings: Data, views: Views, rank: int, world: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """This rank's (images [b, eval_crops, 3, crop, crop], labels [b], positions in the listing [b]); b may be 0.
+
+    Raises: Crash that names an image that cannot be read.
+    """
+    labels = torch.tensor(listing.labels, dtype=torch.int64)
+    parts = evaluation_positions(len(listing), settings.eval_batch_size, rank, world)
+    for part, images in zip(parts, _images(listing, settings, views, parts), strict=True):
+        index = torch.arange(part.start, part.stop)
+        yield images, labels[index], index
+
+
+def unlabelled_batches(listing: Listing, settings: Data, views: Views, rank: int, world: int) -> Iterator[Tensor]:
+    """This rank's images in the centre view: [b, 3, crop, crop]; b may be 0.
+
+    Raises: Crash that names an image that cannot be read.
+    """
+    parts = evaluation_positions(len(listing), settings.eval_batch_size, rank, world)
+    for images in _images(listing, settings, views.centre(), parts):
+        yield images[:, 0]
+
+
+def _images(listing: Listing, settings: Data, views: Views, parts: list[range]) -> Iterator[Tensor]:
+    requests = ([Request(str(settings.root / listing.paths[i]), None) for i in part] for part in parts)
+    return open_reader(settings, views).read(requests)

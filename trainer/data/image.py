@@ -1,0 +1,54 @@
+"""Opening one image file safely: few formats, bounded pixels, no tolerance for truncation."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+import PIL.WebPImagePlugin  # noqa: F401  (registers the format; Image.preinit registers the others)
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+MAX_PIXELS: Final = 89_478_485
+"""Larger images are refused from their header (a third of 256 MiB in RGB; Pillow's own limit)."""
+FORMATS: Final = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
+"""Judged by content, whatever the suffix; formats that run code or fetch other files (EPS) stay out."""
+
+
+class UnreadableError(Exception):
+    """An image cannot be used; the text is the reason, without the path."""
+
+
+def read_rgb(path: str | Path, draft: bool = False) -> Image.Image:
+    """Decode an image completely, as RGB by Pillow's convert; EXIF orientation is not applied.
+
+    Args:
+        path: the file.
+        draft: decode JPEG at an eighth of its size: quicker, and truncation is still found.
+
+    Raises: UnreadableError with the reason.
+    """
+    Image.preinit()
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # other libraries switch it on, and half of a picture turns grey
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableError("not a file")
+        if status.st_size == 0:
+            raise UnreadableError("empty file")
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise UnreadableError(f"{width} x {height} pixels; at most {MAX_PIXELS} are decoded")
+            if draft:
+                image.draft("RGB", (1, 1))
+            return image.convert("RGB")
+    except UnreadableError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UnreadableError(f"too many pixels; at most {MAX_PIXELS} are decoded") from error
+    except UnidentifiedImageError as error:
+        raise UnreadableError(f"not an image ({', '.join(FORMATS)})") from error
+    except FileNotFoundError as error:
+        raise UnreadableError("no such file") from error
+    except Exception as error:  # on damaged files Pillow also raises SyntaxError, ValueError, struct.error and more
+        raise UnreadableError(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error

@@ -1,0 +1,104 @@
+"""The list of a checkpoint's files with their hashes, which makes a damaged or mixed checkpoint visible."""
+
+import hashlib
+import json
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from trainer.errors import UserError
+
+FORMAT: Final = 1
+NAME: Final = "manifest.json"
+MAX_BYTES: Final = 16_000_000
+PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+JSON = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+
+class DamagedError(Exception):
+    """A checkpoint that must not be used; the text names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a checkpoint consists of."""
+
+    step: int
+    meta: dict[str, Any]
+    files: dict[str, tuple[int, str]]
+    """File name -> bytes, SHA-256."""
+
+    def encode(self) -> bytes:
+        """JSON text, with the SHA-256 of itself."""
+        body = {"format": FORMAT, "step": self.step, "meta": self.meta, "files": self.files}
+        return json.dumps({**body, "sha256": _hash(body)}, indent=1, sort_keys=True).encode()
+
+
+def read(folder: Path) -> Manifest:
+    """Read a checkpoint's manifest.
+
+    Raises:
+        DamagedError: there is none, or it is not what was written.
+        UserError: it was written by a newer version of the trainer.
+    """
+    path = folder / NAME
+    try:
+        body = json.loads(content(path, None))
+        version, found = body["format"], body.pop("sha256")
+        if version != FORMAT:
+            wanted = f"this trainer reads format {FORMAT}; use the trainer that wrote it"
+            raise UserError(f"checkpoint {path} has format {version!r}, {wanted}")
+        if found != _hash(body):
+            raise DamagedError(f"{path} was changed after it was written (its SHA-256 differs)")
+        files = {name: (int(size), str(sha)) for name, (size, sha) in body["files"].items()}
+        if outside := [name for name in files if not PART.fullmatch(name)]:
+            raise DamagedError(f"{path} names a file outside its folder: {outside[0]!r}")
+        return Manifest(int(body["step"]), dict(body["meta"]), files)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DamagedError(f"{path} is not a manifest") from error
+
+
+def content(path: Path, expected: tuple[int, str] | None) -> bytes:
+    """The bytes of a checkpoint's file.
+
+    Args:
+        path: the file.
+        expected: bytes and SHA-256; None: only that it is a file of moderate size is checked.
+
+    Raises:
+        DamagedError: missing, not a regular file, of another size or with another SHA-256.
+    """
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DamagedError(f"{path} is not a regular file")
+        if expected and status.st_size != expected[0]:
+            raise DamagedError(f"{path} has {status.st_size} bytes instead of {expected[0]}")
+        if not expected and status.st_size > MAX_BYTES:
+            raise DamagedError(f"{path} is too large ({status.st_size} bytes)")
+        read = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DamagedError(f"{path} is missing") from error
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read ({error.strerror})") from error
+    if expected and hashlib.sha256(read).hexdigest() != expected[1]:
+        raise DamagedError(f"{path} was changed after it was written (its SHA-256 differs)")
+    return read
+
+
+def check(folder: Path, manifest: Manifest) -> None:
+    """Read everything back and compare it.
+
+    Raises:
+        DamagedError: names the first file that differs.
+    """
+    for name, expected in manifest.files.items():
+        content(folder / name, expected)
+
+
+def _hash(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

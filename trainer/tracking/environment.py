@@ -1,0 +1,63 @@
+"""What a run was computed with: versions, code and machine, as tags."""
+
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+PACKAGES: Final = ("torch", "torchvision", "accelerate", "mlflow", "deepspeed", "nvidia-dali-cuda130")
+
+
+def environment_tags(ranks: int) -> dict[str, str]:
+    """Tags git_commit (of a source checkout, with -dirty), the versions of what is installed, device and ranks."""
+    tags = {"python": platform.python_version(), "device": _device(), "ranks": str(ranks)}
+    for package in PACKAGES:
+        version = _version(package)
+        if version is not None:
+            tags["dali" if "dali" in package else package] = version
+    commit = git_commit(Path(__file__).parent)
+    if commit is not None:
+        tags["git_commit"] = commit
+        tags["mlflow.source.git.commit"] = commit.removesuffix("-dirty")
+    return tags
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit of the checkout that tracks this folder, "-dirty" if tracked files changed; None without one."""
+    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None  # installed below somebody else's checkout
+    commit = _git(folder, "rev-parse", "HEAD")
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}-dirty" if commit and changed else commit or None
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    loaded = getattr(sys.modules.get(package), "__version__", None)  # says more than the metadata: 2.15.0+cu132
+    if loaded is not None:
+        return str(loaded)
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _device() -> str:
+    """The GPU's name as torch gives it, else the processor's."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

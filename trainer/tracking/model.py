@@ -1,0 +1,90 @@
+"""The adapted network as an MLflow model that classifies image files wherever torch and MLflow are installed."""
+
+import copy
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from trainer.tracking.tracker import NullTracker, Tracker
+
+log = logging.getLogger("trainer.tracking")
+
+LIBRARIES = ("torch", "mlflow", "numpy", "pandas", "pillow")
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """The test view: resize both sides (pixels), centre crop (pixels), divide by 255, normalise."""
+
+    resize: int = 256
+    crop: int = 224
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+def log_adapted_model(
+    tracker: Tracker | NullTracker, network: nn.Module, example: Tensor, classes: Sequence[str], preprocess: Preprocess
+) -> None:
+    """Export the network into the run's folder and queue it as the run's model; a failure is a warning, no error."""
+    if isinstance(tracker, NullTracker):
+        return
+    path = tracker.folder / "tracking" / "model"
+    try:
+        save_adapted_model(path, network, example, classes, preprocess)
+    except Exception as error:  # exporting may fail in as many ways as there are networks; the training is done
+        log.warning("tracking: the network cannot be exported (%s: %s)", type(error).__name__, error)
+        return
+    tracker.model(path)
+
+
+def save_adapted_model(
+    path: Path, network: nn.Module, example: Tensor, classes: Sequence[str], preprocess: Preprocess
+) -> None:
+    """Write an MLflow model directory, replacing one that is there.
+
+    Args:
+        network: normalised images [N, 3, crop, crop] -> logits [N, len(classes)]; it is not changed.
+        example: images of that shape, any N.
+        classes: names by class index.
+    """
+    import mlflow.pyfunc
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import AnyType, ColSpec, Schema
+
+    inputs = Schema([ColSpec(cast(Any, AnyType)(), "image")])
+    outputs = Schema([ColSpec("string", "label"), ColSpec("double", "probability"), ColSpec("long", "class_index")])
+    shutil.rmtree(path, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # "no input example": the signature is given
+        parts = Path(folder)
+        torch.export.save(_exported(network, example), parts / "network.pt2")
+        (parts / "labels.json").write_text(json.dumps(list(classes)))
+        (parts / "preprocess.json").write_text(json.dumps(asdict(preprocess)))
+        mlflow.pyfunc.save_model(
+            path=str(path),
+            python_model=str(Path(__file__).with_name("served.py")),
+            artifacts={
+                "network": str(parts / "network.pt2"),
+                "labels": str(parts / "labels.json"),
+                "preprocess": str(parts / "preprocess.json"),
+            },
+            signature=ModelSignature(inputs, outputs),
+            pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in LIBRARIES],
+        )
+
+
+def _exported(network: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
+    """The network as a program without Python, on the CPU, in evaluation mode, for any batch size."""
+    alone = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+    two = example[:1].detach().float().cpu().repeat(2, 1, 1, 1)  # a batch of one would be taken for a constant
+    return torch.export.export(alone, (two,), dynamic_shapes=({0: torch.export.Dim("batch")},))

@@ -1,0 +1,46 @@
+"""What MLflow accepts as keys and values, so that an odd name is renamed here instead of refused there."""
+
+import functools
+import hashlib
+import posixpath
+import re
+from collections.abc import Hashable, Mapping
+from typing import Final, SupportsFloat, cast
+
+KEY_LENGTH: Final = 250
+PARAM_LENGTH: Final = 6000
+TAG_LENGTH: Final = 5000
+CUT: Final = " ... [truncated]"
+
+
+@functools.lru_cache(maxsize=10_000)
+def clean_key(key: Hashable) -> str:
+    """The key itself where MLflow accepts it, else the nearest key that it accepts."""
+    path = posixpath.normpath(re.sub(r"[^/\w.\- :]", "_", str(key))).lstrip("/")
+    while path == ".." or path.startswith("../"):
+        path = path[3:]
+    if path in ("", "."):
+        return "unnamed"
+    if len(path) <= KEY_LENGTH:
+        return path
+    digest = hashlib.sha256(path.encode()).hexdigest()[:8]
+    return f"{path[: KEY_LENGTH - 9]}_{digest}"
+
+
+def clean_text(value: object, limit: int) -> str:
+    """The value as text of at most `limit` characters; a longer one ends with a marker."""
+    text = str(value)
+    return text if len(text) <= limit else text[: limit - len(CUT)] + CUT
+
+
+def clean_texts(values: Mapping[str, object], limit: int) -> dict[str, str]:
+    """Keys and values as MLflow accepts them (params: limit 6000, tags: limit 5000)."""
+    return {clean_key(key): clean_text(value, limit) for key, value in values.items()}
+
+
+def as_number(value: object) -> float | None:
+    """The value as float (0-d tensors and numpy scalars too), or None where it is no number."""
+    try:
+        return float(cast(SupportsFloat, value))
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor of several elements
+        return None

@@ -1,0 +1,97 @@
+"""The program inside the exported MLflow model: images in, labels out; it needs no trainer, only torch and PIL.
+
+MLflow copies this file into the model and executes it on loading ("models from code").
+"""
+
+import base64
+import binascii
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas  # type: ignore[import-untyped]
+import torch
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+AT_ONCE = 32
+"""Images per forward pass."""
+
+
+class AdaptedClassifier(PythonModel):
+    """Decode, resize, crop, normalise, classify."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the exported network and its two descriptions."""
+        self.network = torch.export.load(context.artifacts["network"]).module()
+        self.labels: list[str] = json.loads(Path(context.artifacts["labels"]).read_text())
+        self.view: dict[str, Any] = json.loads(Path(context.artifacts["preprocess"]).read_text())
+
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+        """One row (label, probability, class_index) an image; without annotations, which MLflow takes for a schema.
+
+        Args:
+            model_input: DataFrame, dict or records with `image`: paths, base64 or bytes of image files, or uint8
+                arrays [H, W, 3]; or an array [N, H, W, 3].
+        """
+        images = [preprocess(decode(value), **self.view) for value in column(model_input)]
+        rows: list[tuple[str, float, int]] = []
+        for start in range(0, len(images), AT_ONCE):
+            with torch.inference_mode():
+                probabilities = self.network(torch.stack(images[start : start + AT_ONCE])).float().softmax(1)
+            for probability, index in zip(*(t.tolist() for t in probabilities.max(1)), strict=True):
+                rows.append((self.labels[index], probability, index))
+        return pandas.DataFrame(rows, columns=["label", "probability", "class_index"])
+
+
+def column(model_input: Any) -> Sequence[Any]:
+    """The images of a request, one an element."""
+    if isinstance(model_input, pandas.DataFrame | dict):
+        return list(model_input["image"])
+    return [value["image"] if isinstance(value, dict) else value for value in model_input]
+
+
+def decode(value: Any) -> Image.Image:
+    """An RGB image from a path, base64 text, the bytes of an image file, or an array [H, W, 3] of 0..255.
+
+    Raises:
+        ValueError: it is none of these; the message says what was found.
+    """
+    if isinstance(value, str | bytes):
+        return _decode_file(value)
+    array = np.asarray(value)
+    whole = array.dtype.kind in "iu" or (array.dtype.kind == "f" and bool(np.all(array == np.round(array))))
+    if array.ndim != 3 or array.shape[2] != 3 or not whole or array.min() < 0 or array.max() > 255:
+        raise ValueError(f"an image array is [H, W, 3] with whole numbers 0..255, not {array.dtype} {array.shape}")
+    return Image.fromarray(array.astype(np.uint8))
+
+
+def preprocess(image: Image.Image, resize: int, crop: int, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """The test view [3, crop, crop]: resize both sides (PIL, bilinear), centre crop, divide by 255, normalise."""
+    image = image.resize((resize, resize), Image.Resampling.BILINEAR)
+    corner = round((resize - crop) / 2)
+    image = image.crop((corner, corner, corner + crop, corner + crop))
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div(255)
+    return (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+
+
+def _decode_file(value: str | bytes) -> Image.Image:
+    try:
+        if isinstance(value, bytes):
+            data = value
+        elif os.path.isfile(value):
+            data = Path(value).read_bytes()
+        else:
+            data = base64.b64decode(value, validate=True)
+        return Image.open(io.BytesIO(data)).convert("RGB")
+    except (binascii.Error, ValueError, UnidentifiedImageError, OSError) as error:
+        raise ValueError(f"{value[:60]!r} is neither an image file nor base64 of one ({error})") from error
+
+
+mlflow.models.set_model(AdaptedClassifier())
