@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -172,8 +173,13 @@ def test_a_garbled_lock_does_not_block(tmp_path: Path, monkeypatch: pytest.Monke
 def test_of_many_that_start_at_once_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leave_lock(tmp_path, started="another boot:12345")
     judge = folder._alive
-    # Time for the others to find the same dead claim, were they let in.
-    monkeypatch.setattr(folder, "_alive", lambda owner, mine: (judge(owner, mine), time.sleep(0.05))[0])
+
+    def slowly(owner: folder.Owner, mine: folder.Owner) -> bool:
+        alive = judge(owner, mine)
+        time.sleep(0.05)  # for the others to find the same dead claim, were they let in
+        return alive
+
+    monkeypatch.setattr(folder, "_alive", slowly)
     start, go = os.pipe()
     done, finish = os.pipe()
     children = []
@@ -185,7 +191,7 @@ def test_of_many_that_start_at_once_one_wins(tmp_path: Path, monkeypatch: pytest
             os.read(start, 1)
             try:
                 with claim(tmp_path):
-                    os.read(done, 1)
+                    select.select([done], [], [], 20)
                 os._exit(0)
             except UserError:
                 os._exit(64)

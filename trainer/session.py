@@ -83,7 +83,9 @@ class Session:
     def train(self) -> bool:
         """Train to the end and write summary, pictures and model; False when asked to stop before."""
         started = time.monotonic()
-        if not self.loop.train(StopRequest()):
+        with StopRequest() as stop:
+            finished = self.loop.train(stop)
+        if not finished:
             self.tracker.close("KILLED")
             return False
         if not self.loop.confusion:

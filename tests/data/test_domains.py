@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,7 +147,7 @@ def test_wrong_classes_in_the_settings(tree: Tree) -> None:
         ({"batch_size": 2, "target_batch_size": 3}, r"data\.target_batch_size is 3, but the domain b has only 2"),
     ],
 )
-def test_a_batch_larger_than_a_domain(tree: Tree, batches: dict[str, int], message: str) -> None:
+def test_a_batch_larger_than_a_domain(tree: Tree, batches: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         load(folder(tree({"a": {"x": 3}, "b": {"x": 2}}), "a", **batches))
 

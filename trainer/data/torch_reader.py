@@ -1,5 +1,8 @@
 """Pillow in the worker processes of a torch DataLoader."""
 
+import signal
+import threading
+import time
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +18,9 @@ from trainer.data.reader import Request
 from trainer.data.transforms import Views
 from trainer.errors import Crash
 
-PATIENCE = 600
+POLL = 5.0
+"""Seconds between two looks at whether the workers live."""
+PATIENCE = 600.0
 """Seconds to wait for a batch before the storage is taken for dead."""
 
 
@@ -62,14 +67,8 @@ class TorchReader:
     def read(self, batches: Iterable[Sequence[Request]]) -> Iterator[Tensor]:
         """See trainer.data.reader.Reader."""
         waiting: deque[Sequence[Request]] = deque()
-        images = iter(self._loader(_remember(batches, waiting)))
-        while True:
-            try:
-                found = next(images)
-            except StopIteration:
-                return
-            except RuntimeError as error:  # what DataLoader raises when a worker is killed or hangs
-                raise _worker_lost(waiting, error) from error
+        images = _started(self._loader(_remember(batches, waiting)))
+        while (found := _next(images, waiting)) is not None:
             waiting.popleft()
             if isinstance(found, Failure):
                 raise Crash(
@@ -87,10 +86,42 @@ class TorchReader:
                 num_workers=self.workers,
                 collate_fn=_identity,
                 pin_memory=torch.cuda.is_available(),
-                timeout=PATIENCE if self.workers else 0,
+                timeout=POLL if self.workers else 0,
                 multiprocessing_context=self.start_method,
                 generator=torch.Generator().manual_seed(0),  # else the loader draws from the global generator
             )
+
+
+def _started(loader: DataLoader[Any]) -> Iterator[Tensor | Failure]:
+    """The loader's iterator, without its handler of SIGCHLD, which raises in the midst of whatever is being done."""
+    if threading.current_thread() is not threading.main_thread():
+        return iter(loader)
+    before = signal.getsignal(signal.SIGCHLD)
+    images = iter(loader)
+    signal.signal(signal.SIGCHLD, before if before is not None else signal.SIG_DFL)
+    return images
+
+
+def _next(images: Iterator[Tensor | Failure], waiting: deque[Sequence[Request]]) -> Tensor | Failure | None:
+    """The next batch; None: there is no more.
+
+    Raises: Crash if a worker has died, or if nothing comes for PATIENCE seconds.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return next(images, None)
+        except (EOFError, ConnectionError, FileNotFoundError) as error:  # it died before its images were fetched
+            raise _worker_lost(waiting, error) from error
+        except RuntimeError as error:
+            if "exited unexpectedly" in str(error):
+                raise _worker_lost(waiting, error) from error
+            if "timed out" not in str(error):
+                raise
+            if time.monotonic() > deadline:
+                raise Crash(
+                    f"No image came for {PATIENCE:g} seconds; does the storage hang? Waited for: {_files(waiting)}"
+                ) from error
 
 
 def _remember(batches: Iterable[Sequence[Request]], waiting: deque[Sequence[Request]]) -> Iterator[Sequence[Request]]:
@@ -103,11 +134,15 @@ def _identity(batch: Any) -> Any:
     return batch
 
 
-def _worker_lost(waiting: deque[Sequence[Request]], error: RuntimeError) -> Crash:
-    batch = waiting[0] if waiting else ()
-    files = ", ".join(request.path for request in batch[:3])
-    more = f" and {len(batch) - 3} more" if len(batch) > 3 else ""
+def _worker_lost(waiting: deque[Sequence[Request]], error: Exception) -> Crash:
+    reason = (str(error) or type(error).__name__).splitlines()[0]
     return Crash(
-        f"A decoding process was lost ({str(error).splitlines()[0]}) while these images were waited for: "
-        f"{files}{more}. Often memory has run out: lower data.workers"
+        f"A decoding process was lost ({reason}) while these images were waited for: {_files(waiting)}. "
+        f"Often memory has run out: lower data.workers"
     )
+
+
+def _files(waiting: deque[Sequence[Request]]) -> str:
+    """Names of the images of the next batch."""
+    batch = waiting[0] if waiting else ()
+    return ", ".join(request.path for request in batch[:3]) + (f" and {len(batch) - 3} more" if len(batch) > 3 else "")

@@ -1,0 +1,103 @@
+"""Start real runs on Digits-4 with a network small enough for a test."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+REPOSITORY = Path(__file__).parents[1]
+SMALL = {
+    "model.backbone": "test_resnet",
+    "model.weights": "none",
+    "data.source": "mnist",
+    "data.target": "font",
+    "data.batch_size": "9",
+    "train.steps": "9",
+    "train.save_every": "3",
+    "train.eval_every": "9",
+    "train.log_every": "1",
+    "tracking.enabled": "false",
+}
+
+
+def words(root: Path, output: Path, method: str = "hda_toalign", **options: str) -> list[str]:
+    """Command-line words of a small run; options with __ for the dot."""
+    given = SMALL | {"data.root": str(root), "output": str(output)}
+    given |= {key.replace("__", "."): value for key, value in options.items()}
+    configs = ("datasets/digits4.yaml", f"methods/{method}.yaml")
+    files = [word for config in configs for word in ("--config", str(REPOSITORY / "configs" / config))]
+    return files + [word for key, value in given.items() for word in (f"--{key}", value)]
+
+
+def command(arguments: list[str], ranks: int = 1) -> list[str]:
+    """The run as its users start it: on one process, or on ranks of this machine's CPUs."""
+    many = ["--multi_gpu", "--num_processes", str(ranks), "--num_machines", "1"]
+    one = ["--config_file", str(REPOSITORY / "configs/accelerate/one.yaml")]
+    extra = ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", *(one if ranks == 1 else many + extra)]
+    return [*launcher, str(REPOSITORY / "trainer/main.py"), *arguments]
+
+
+def environment(ranks: int = 1) -> dict[str, str]:
+    """One thread a rank; CPU ranks must be told that they are."""
+    own = {"OMP_NUM_THREADS": "1"} | ({"ACCELERATE_USE_CPU": "true"} if ranks > 1 else {})
+    return os.environ | own
+
+
+def launch(arguments: list[str], ranks: int = 1) -> subprocess.CompletedProcess[str]:
+    """Run to the end."""
+    return subprocess.run(
+        command(arguments, ranks), env=environment(ranks), cwd=REPOSITORY, text=True, capture_output=True, timeout=300
+    )
+
+
+def kill_at_checkpoint(arguments: list[str], output: Path, step: int, ranks: int = 1) -> None:
+    """Start a run and SIGKILL all of it as soon as the checkpoint of a step is there."""
+    process = subprocess.Popen(
+        command(arguments, ranks),
+        env=environment(ranks),
+        cwd=REPOSITORY,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 240
+    while not list(output.rglob(f"step_{step:08d}")):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "no checkpoint came"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def checkpoint(output: Path, step: int) -> dict[str, Any]:
+    """All parts of a run's checkpoint."""
+    (folder,) = output.rglob(f"step_{step:08d}")
+    return {path.stem: torch.load(path, weights_only=True) for path in sorted(folder.glob("*.pt"))}
+
+
+def tensors(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Every leaf of nested states by its path."""
+    if isinstance(tree, dict):
+        items = tree.items()
+    elif isinstance(tree, list | tuple):
+        items = enumerate(tree)
+    else:
+        return {prefix: tree}
+    return {key: leaf for name, value in items for key, leaf in tensors(value, f"{prefix}/{name}").items()}
+
+
+def assert_identical(first: Any, second: Any) -> None:
+    """Equal in every leaf, bit for bit."""
+    one, two = tensors(first), tensors(second)
+    assert set(one) == set(two)
+    different = [
+        key for key, value in one.items()
+        if not (torch.equal(value, two[key]) if isinstance(value, torch.Tensor) else value == two[key])
+    ]  # fmt: skip
+    assert different == []

@@ -1,0 +1,121 @@
+"""The main job as a user starts it: outcome, exit codes, and what mistakes say."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests import runs
+from trainer import images
+from trainer.data.listing import Listing
+from trainer.main import main
+
+
+def losses(output: Path) -> list[float]:
+    """Total loss by step, from what was recorded."""
+    (spool,) = output.rglob("spool.jsonl")
+    entries = [json.loads(line) for line in spool.read_text().splitlines()]
+    found = {e["step"]: e["values"]["loss/total"] for e in entries if "loss/total" in e.get("values", {})}
+    return [found[step] for step in sorted(found)]
+
+
+@pytest.mark.two
+def test_two_ranks_have_the_losses_of_one(digits: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    options = {"tracking__enabled": "true", "tracking__log_model": "false", "train__steps": "5"}
+    assert runs.launch(runs.words(digits, one, **options)).returncode == 0
+    assert runs.launch(runs.words(digits, two, **options), ranks=2).returncode == 0
+    assert len(losses(one)) == 5
+    assert losses(two) == pytest.approx(losses(one), rel=2e-4)
+
+
+def test_a_run_leaves_its_outcome(digits: Path, tmp_path: Path) -> None:
+    assert main(runs.words(digits, tmp_path, "adabn")) == 0
+    (summary,) = tmp_path.rglob("summary.json")
+    outcome = json.loads(summary.read_text())
+    assert outcome["method"] == "AdaBN"
+    assert outcome["task"] == "mnist>font"
+    assert outcome["step"] == 9
+    assert 0 <= outcome["target_accuracy"] <= outcome["oracle_target_accuracy"] <= 100
+    matrices = json.loads((summary.parent / "confusion.json").read_text())
+    assert torch.tensor(matrices["target"]["counts"]).sum() == 80
+    assert (summary.parent / "confusion_target.png").stat().st_size > 1000
+    assert main(["--config", str(summary.parent / "config.yaml"), "--output", str(tmp_path)]) == 0
+
+
+def test_target_labels_touch_nothing(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the target's labels permuted every bit of the weights, the optimiser and the generators is the same."""
+    for name in ("hda_toalign", "adabn"):
+        assert main(runs.words(digits, tmp_path / f"{name}-true", name)) == 0
+    load = images.domains_of.load
+
+    def permuted(settings: images.Data, seed: int = 0) -> images.Domains:
+        domains = load(settings, seed)
+        target = domains.target
+        labels = tuple((label + 3) % len(target.classes) for label in target.labels)
+        false = Listing(target.domain, target.paths, labels, target.classes)
+        return images.Domains(domains.sources, false, domains.source_test, false, domains.source)
+
+    monkeypatch.setattr(images.domains_of, "load", permuted)
+    for name in ("hda_toalign", "adabn"):
+        assert main(runs.words(digits, tmp_path / f"{name}-false", name)) == 0
+        true, false = (runs.checkpoint(tmp_path / f"{name}-{which}", 9) for which in ("true", "false"))
+        runs.assert_identical(true, false)
+
+
+def test_exploding_loss_stops_before_the_update(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(runs.words(digits, tmp_path, optim__lr="1e20", train__save_every="1")) == 70
+    error = capsys.readouterr().err
+    assert "not finite" in error
+    assert error.count("error:") == 1
+    (folder,) = tmp_path.rglob("checkpoints")
+    for path in folder.glob("step_*/method.pt"):
+        assert all(value.isfinite().all() for value in torch.load(path, weights_only=True).values())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"data__source": "mnst"}, "mnist"),
+        ({"data__target": "mnist"}, "mnist"),
+        ({"data__batch_size": "81"}, "81"),
+        ({"data__root": "/nowhere"}, "/nowhere"),
+        ({"model__backbone": "resnet51"}, "resnet50"),
+        ({"model__weights": "/nowhere.pth"}, "/nowhere.pth"),
+        ({"train__precision": "fp16"}, "fp16"),
+        ({"resume": "must"}, "must"),
+    ],
+)
+def test_mistakes_are_one_message_and_64(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: dict[str, str], said: str
+) -> None:
+    if options == {"train__precision": "fp16"} and torch.cuda.is_available():
+        options = {"train__precision": "fp17"}
+    assert main(runs.words(digits, tmp_path, **options)) == 64
+    error = capsys.readouterr().err
+    assert error.count("error:") == 1
+    assert said in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.two
+def test_a_mistake_is_said_once_by_two_ranks(digits: Path, tmp_path: Path) -> None:
+    done = runs.launch(runs.words(digits, tmp_path, data__source="mnst"), ranks=2)
+    assert done.returncode != 0
+    assert done.stderr.count("error: ") == 1
+
+
+@pytest.mark.two
+def test_ranks_that_do_not_see_each_other_are_refused(digits: Path, tmp_path: Path) -> None:
+    """accelerate launch --multi_gpu on CPUs without ACCELERATE_USE_CPU starts unrelated processes."""
+    import subprocess
+
+    arguments = runs.command(runs.words(digits, tmp_path), ranks=2)
+    done = subprocess.run(arguments, env=runs.environment(1), text=True, capture_output=True, timeout=200)
+    assert done.returncode != 0
+    if not torch.cuda.is_available():
+        assert "2 processes were launched but each believes" in done.stderr
+        assert not list(tmp_path.rglob("step_*"))
