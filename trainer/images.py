@@ -81,7 +81,8 @@ def open_images(run: Run, normalisation: Normalisation, ranks: Ranks, folder: Pa
     checked: tuple[Domains, list[BadImage]] | None = None
     with ranks.agreed():
         if ranks.main:
-            checked = scan.verify(domains, run.data, cache, run.seed, progress=True)
+            report = folder / "bad_images.txt"
+            checked = scan.verify(domains, run.data, cache, run.seed, progress=True, report=report)
             for remark in checked[0].remarks:
                 log.warning(remark)
     with ranks.agreed():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -56,6 +57,7 @@ class Loop:
     Attributes:
         standing: step and accuracies so far.
         confusion: confusion matrices of the last evaluation, by domain.
+        newest: folder of the newest checkpoint (main rank).
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Loop:
         self.standing = Standing()
         self.confusion: dict[Domain, Confusion] = {}
         self.meters = Meters()
+        self.newest: Path | None = None
 
     def resume(self, saved: Loaded) -> None:
         """Continue where a checkpoint stopped: bit for bit on the same number of ranks."""
@@ -82,6 +85,7 @@ class Loop:
         self.optimizer.load_state_dict(saved.parts["optimizer"])
         self.ranks.restore_scaler(saved.parts["scaler"])
         self.standing = Standing(**saved.meta["standing"])
+        self.newest = saved.path
         own = saved.parts.get(f"rng_{self.ranks.rank}")
         if own is not None:
             rng.restore_rng(own)
@@ -186,7 +190,8 @@ class Loop:
         if self.ranks.main:
             meta: dict[str, Any] = {"standing": asdict(self.standing), "ranks": self.ranks.world}
             meta["mlflow_run"] = self.tracker.run_id
-            self.checkpoints.save(self.standing.step, parts, meta, name)
+            path = self.checkpoints.save(self.standing.step, parts, meta, name)
+            self.newest = self.newest if name else path
         self.ranks.from_main(None)
 
     def refuse_broken_weights(self) -> None:

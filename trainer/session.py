@@ -126,9 +126,9 @@ class Session:
         example = torch.zeros(2, 3, data.crop, data.crop)
         network = self.loop.method.adapted_network().cpu()
         log_adapted_model(self.tracker, network, example, self.images.classes, preprocess)
-        newest = self.folder / "checkpoints" / f"step_{self.loop.standing.step:08d}"
-        self.tracker.artifact(newest / "method.pt", "checkpoint")
-        self.tracker.artifact(newest / "manifest.json", "checkpoint")
+        if self.loop.newest is not None:
+            for name in ("method.pt", "manifest.json"):
+                self.tracker.artifact(self.loop.newest / name, "checkpoint")
 
 
 def run_format(run: Run) -> torch.memory_format:

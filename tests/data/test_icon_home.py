@@ -53,15 +53,18 @@ def test_archive_has_the_recorded_hash():
 def test_enough_classes_and_images(shipped):
     classes = shipped.read("classes.txt").decode().split()
     counts = Counter(tuple(name.split("/")[:2]) for name in images(shipped))
-    assert classes == sorted(classes) and 40 <= len(classes) <= 65
+    assert classes == sorted(classes)
+    assert len(classes) in range(40, 66)
     assert set(counts) == {(domain, label) for domain in DOMAINS for label in classes}
-    assert 20 <= min(counts.values()) and max(counts.values()) <= 40
+    assert min(counts.values()) >= 20
+    assert max(counts.values()) <= 40
 
 
 def test_images_decode_and_are_large_enough(shipped):
     for name in images(shipped):
         with Image.open(io.BytesIO(shipped.read(name))) as image:
-            assert image.format == "JPEG" and image.mode == "RGB" and min(image.size) >= 128, name
+            assert (image.format, image.mode) == ("JPEG", "RGB"), name
+            assert min(image.size) >= 128, name
     for name in images(shipped)[::50]:
         Image.open(io.BytesIO(shipped.read(name))).load()
 
@@ -132,7 +135,8 @@ def test_unpack_is_idempotent_and_repairs_an_interrupted_run(tmp_path):
     (root / unpack.STAMP).unlink()  # as an interrupted copy would look
     first.unlink()
     unpack.unpack(root)
-    assert first.is_file() and (root / unpack.STAMP).is_file()
+    assert first.is_file()
+    assert (root / unpack.STAMP).is_file()
     assert [entry.name for entry in root.parent.iterdir()] == ["icon_home"]
 
 

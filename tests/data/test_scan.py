@@ -13,6 +13,8 @@ from tests.data.spoiled import BAD, FINE
 from trainer.data import probe, scan
 from trainer.data.domains import Domains, load
 from trainer.data.listing import Listing
+from trainer.data.probe import Verdict
+from trainer.data.scan_cache import ScanCache
 from trainer.errors import UserError
 from trainer.settings import Data
 
@@ -75,12 +77,12 @@ def test_policy_skip_leaves_them_out(settings: Data, tmp_path: Path) -> None:
     settings = dataclasses.replace(settings, bad_images="skip")
     spoil(settings, "a/x/1.png", "b/y/2.png")
     before = load(settings)
-    after, bad = scan.verify(before, settings, tmp_path / "scan.json")
+    after, bad = scan.verify(before, settings, tmp_path / "scan.json", report=tmp_path / "run" / "bad_images.txt")
     assert [str(b.path) for b in bad] == ["a/x/1.png", "b/y/2.png"]
     assert (len(after.source), len(after.source_test[0]), len(after.target), len(after.target_test)) == (7, 7, 7, 7)
     assert not {b.path for b in bad} & {p for listing in after.listings for p in listing.paths}
     assert after.fingerprint != before.fingerprint
-    assert len((tmp_path / "bad_images.txt").read_text().splitlines()) == 2
+    assert len((tmp_path / "run" / "bad_images.txt").read_text().splitlines()) == 2
 
 
 def test_policy_skip_refuses_to_lose_a_class_or_a_batch(settings: Data) -> None:
@@ -137,7 +139,7 @@ def test_only_what_has_changed_is_decoded_again(settings: Data, tmp_path: Path, 
     assert sorted(seen) == ["a/x/0.png", "b/y/1.png"]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1}', b"\xff\x00", b'{"version": 9, "files": {}}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 2}', b"\xff\x00", b'{"version": 9, "files": {}}'])
 def test_a_damaged_cache_is_ignored(settings: Data, tmp_path: Path, seen: list[str], content: bytes) -> None:
     cache, domains = tmp_path / "scan.json", load(settings)
     cache.write_bytes(content)
@@ -147,12 +149,18 @@ def test_a_damaged_cache_is_ignored(settings: Data, tmp_path: Path, seen: list[s
     assert len(seen) == 16
 
 
-def test_a_cache_of_another_root_is_ignored(settings: Data, tmp_path: Path, seen: list[str]) -> None:
-    domains = load(settings)
-    scan.scan(domains.listings, settings.root, tmp_path / "scan.json")
+def test_runs_on_other_data_share_the_cache(settings: Data, tmp_path: Path, seen: list[str]) -> None:
+    cache, domains = tmp_path / "scan.json", load(settings)
     shutil.copytree(settings.root, tmp_path / "copy")
-    scan.scan(domains.listings, tmp_path / "copy", tmp_path / "scan.json")
+    early = ScanCache(cache, tmp_path)
+    for _ in range(2):
+        for root in (settings.root, tmp_path / "copy"):
+            scan.scan(domains.listings, root, cache)
+        assert len(seen) == 32
+    early.write({"other": ((1, 2), Verdict(None, "x"))})
+    scan.scan(domains.listings, settings.root, cache)
     assert len(seen) == 32
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".tmp")]
 
 
 def test_an_image_that_kills_its_decoder_is_named(settings: Data, monkeypatch: pytest.MonkeyPatch) -> None:

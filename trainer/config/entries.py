@@ -127,14 +127,15 @@ def find(name: str) -> Path:
         UserError: it is in neither place; says where it was looked for, and the nearest file there is.
     """
     given = Path(name).expanduser()
-    places = [given] if given.is_absolute() else [given, CONFIGS / given, CONFIGS.parent / given]
+    shipped = CONFIGS.joinpath(*given.parts[1:]) if given.parts[:1] == ("configs",) else CONFIGS / given
+    places = [given] if given.is_absolute() else [given, shipped]
     for place in places:
         if place.is_file():
             return place
     known = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
     near = difflib.get_close_matches(name.removeprefix("configs/"), known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    looked = ", ".join(str(place.absolute()) for place in places[:2])
+    looked = ", ".join(str(place.absolute()) for place in places)
     raise UserError(f"--config {name}: there is no such file (looked for {looked}){hint}")
 
 

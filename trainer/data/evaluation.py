@@ -12,14 +12,13 @@ from trainer.data.transforms import Views
 from trainer.settings import Data
 
 
-def evaluation_positions(length: int, per_rank: int, rank: int, world: int) -> list[range]:
+def evaluation_positions(length: int, batch: int, rank: int, world: int) -> list[range]:
     """Positions that a rank sees, by batch; joined over ranks and then over batches they are 0 to length - 1.
 
-    Global batch j covers the per_rank * world positions from j * per_rank * world on; each rank has a contiguous share,
-    which may be empty in the last batch.
+    Global batch j covers the positions from j * batch on; each rank has a contiguous share, which may be empty in the
+    last batch.
     """
-    starts = range(0, length, per_rank * world)
-    globals_ = [range(start, min(start + per_rank * world, length)) for start in starts]
+    globals_ = [range(start, min(start + batch, length)) for start in range(0, length, batch)]
     return [positions[share(len(positions), rank, world)] for positions in globals_]
 
 
@@ -31,7 +30,7 @@ def evaluation_batches(
     Raises: Crash that names an image that cannot be read.
     """
     labels = torch.tensor(listing.labels, dtype=torch.int64)
-    parts = evaluation_positions(len(listing), settings.eval_batch_size, rank, world)
+    parts = evaluation_positions(len(listing), settings.eval_batch_size * world, rank, world)
     for part, images in zip(parts, _images(listing, settings, views, parts), strict=True):
         index = torch.arange(part.start, part.stop)
         yield images, labels[index], index
@@ -40,9 +39,12 @@ def evaluation_batches(
 def unlabelled_batches(listing: Listing, settings: Data, views: Views, rank: int, world: int) -> Iterator[Tensor]:
     """This rank's images in the centre view: [b, 3, crop, crop]; b may be 0.
 
+    The global batches hold target_batch_size images whatever the number of ranks, so that statistics of a batch do too.
+
     Raises: Crash that names an image that cannot be read.
     """
-    parts = evaluation_positions(len(listing), settings.eval_batch_size, rank, world)
+    batch = settings.target_batch_size or settings.batch_size
+    parts = evaluation_positions(len(listing), batch, rank, world)
     for images in _images(listing, settings, views.centre(), parts):
         yield images[:, 0]
 

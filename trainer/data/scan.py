@@ -35,7 +35,12 @@ class BadImage:
 
 
 def verify(
-    domains: Domains, settings: Data, cache: Path | None = None, seed: int = 0, progress: bool = False
+    domains: Domains,
+    settings: Data,
+    cache: Path | None = None,
+    seed: int = 0,
+    progress: bool = False,
+    report: Path | None = None,
 ) -> tuple[Domains, list[BadImage]]:
     """Check every image of a run and apply the policy data.bad_images.
 
@@ -45,16 +50,18 @@ def verify(
     Args:
         domains: the listings.
         settings: root and policy.
-        cache: file that remembers the verdicts; bad images are listed beside it, in bad_images.txt.
+        cache: file that remembers the verdicts; several runs may share it.
         seed: of the padding, as in domains.load.
         progress: show a bar.
+        report: file that lists the bad images, if there are any; None: bad_images.txt beside the cache.
 
     Returns: the domains without the bad images, and those.
     Raises: UserError that names the bad images (policy fail), or a class that loses all its images (policy skip).
     """
     verdicts = examine(domains.listings, settings.root, cache, progress=progress)
     bad = [BadImage(Path(path), v.reason) for path, v in verdicts.items() if v.reason is not None]
-    where = _write_list(bad, cache)
+    report = report or (cache.with_name("bad_images.txt") if cache else None)
+    where = _write_list(bad, report)
     if bad and settings.bad_images == "fail":
         shown = "\n  ".join(f"{os.fspath(settings.root / b.path)!r}: {b.reason}" for b in bad[:SHOWN])
         rest = f"\n  and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
@@ -133,11 +140,10 @@ def _stamp(path: Path) -> Stamp | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _write_list(bad: list[BadImage], cache: Path | None) -> str:
-    """Write bad_images.txt beside the cache, or remove an old one; returns a hint for the message."""
-    if cache is None:
+def _write_list(bad: list[BadImage], file: Path | None) -> str:
+    """List the bad images in a file, or remove an old one; returns a hint for the message."""
+    if file is None:
         return ""
-    file = cache.with_name("bad_images.txt")
     if not bad:
         file.unlink(missing_ok=True)
         return ""
