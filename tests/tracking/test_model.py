@@ -64,12 +64,14 @@ def pixels() -> NDArray[np.uint8]:
 
 def _expected(network: Tiny, pixels: NDArray[np.uint8]) -> Tensor:
     """Probabilities through torchvision's transforms and the network itself."""
-    view = transforms.Compose([
-        transforms.Resize((VIEW.resize, VIEW.resize)),
-        transforms.CenterCrop(VIEW.crop),
-        transforms.ToTensor(),
-        transforms.Normalize(VIEW.mean, VIEW.std),
-    ])
+    view = transforms.Compose(
+        [
+            transforms.Resize((VIEW.resize, VIEW.resize)),
+            transforms.CenterCrop(VIEW.crop),
+            transforms.ToTensor(),
+            transforms.Normalize(VIEW.mean, VIEW.std),
+        ]
+    )
     images = torch.stack([view(Image.fromarray(image)) for image in pixels])
     was_training = network.training
     network.eval()

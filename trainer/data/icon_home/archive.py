@@ -12,6 +12,7 @@ from trainer.data.icon_home import DOMAINS
 from trainer.data.icon_home.catalogue import Icon
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's zero, the time stamp of every member
+COLUMNS = ["path", "icon_set", "icon", "author", "licence", "licence_url", "source_url", "family"]
 TEST_EVERY = 5  # every fifth image of a class and domain is a test image
 
 
@@ -65,14 +66,12 @@ def _list(pictures: Iterable[Picture], index: Mapping[str, int]) -> str:
 
 def _attribution(pictures: Iterable[Picture]) -> str:
     """One tab-separated row for each image."""
-    header = "path icon_set icon author licence licence_url source_url family".split()
-    rows = [header]
+    rows = [COLUMNS]
     for picture in pictures:
-        icon, name = picture.icon, picture.icon.id.partition(":")[2]
-        rows.append(
-            [picture.path, f"{icon.title} ({icon.id.partition(':')[0]})", name, icon.author]
-            + [icon.licence, icon.licence_url, icon.source_url, icon.family]
-        )
+        icon = picture.icon
+        prefix, _, name = icon.id.partition(":")
+        provenance = [icon.author, icon.licence, icon.licence_url, icon.source_url, icon.family]
+        rows.append([picture.path, f"{icon.title} ({prefix})", name, *provenance])
     return "".join("\t".join(cell.replace("\t", " ") for cell in row) + "\n" for row in rows)
 
 

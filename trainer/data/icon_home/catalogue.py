@@ -12,7 +12,12 @@ import yaml
 
 from trainer.data.icon_home.package import IconSet, icon_sets
 
-PERMISSIVE = frozenset("MIT Apache-2.0 ISC CC0-1.0 CC-BY-4.0 CC-BY-3.0 BSD-3-Clause Unlicense OFL-1.1 MPL-2.0".split())
+PERMISSIVE = frozenset(
+    (
+        *("MIT", "Apache-2.0", "ISC", "CC0-1.0", "CC-BY-4.0", "CC-BY-3.0"),
+        *("BSD-3-Clause", "Unlicense", "OFL-1.1", "MPL-2.0"),
+    )
+)
 HERE = Path(__file__).parent
 
 

@@ -17,6 +17,8 @@ SAME_OUTLINE = 0.97  # cosine of centred silhouettes from which two drawings sha
 SAME_INSIDE = 0.92  # cosine of centred contour maps from which the details agree too
 SAME_OUTLINE_IN_FAMILY = 0.95  # one designer's variants: the outline alone decides
 
+Square = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -37,19 +39,20 @@ def describe(drawing: Drawing) -> Shape:
     return Shape(outline=_reduce(silhouette(alpha), square), inside=_reduce(np.sqrt(contour), square))
 
 
-def _square(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[float, ...]:
+def _square(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Square:
     half = (max(np.ptp(rows), np.ptp(columns)) + 1) / 2
     y, x = (rows.min() + rows.max() + 1) / 2, (columns.min() + columns.max() + 1) / 2
-    return (x - half, y - half, x + half, y + half)
+    return x - half, y - half, x + half, y + half
 
 
-def _reduce(image: NDArray[np.float32], square: tuple[float, ...]) -> NDArray[np.float32]:
-    side = max(1, round(square[2] - square[0]))
-    cut = Image.fromarray(image).crop(tuple(round(edge) for edge in square))
+def _reduce(image: NDArray[np.float32], square: Square) -> NDArray[np.float32]:
+    left, top, right, bottom = square
+    side = max(1, round(right - left))
+    cut = Image.fromarray(image).crop((round(left), round(top), round(right), round(bottom)))
     cells = np.asarray(cut.resize((side, side)).resize((GRID, GRID), Image.Resampling.BOX))
     smooth = ndimage.gaussian_filter(cells, 0.8).ravel()
     centred = smooth - smooth.mean()
-    return (centred / max(float(np.linalg.norm(centred)), 1e-6)).astype(np.float32)
+    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-6), np.float32)
 
 
 def alike(one: Shape, other: Shape, same_family: bool) -> bool:

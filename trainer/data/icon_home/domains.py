@@ -7,7 +7,15 @@ import io
 import numpy as np
 from PIL import Image
 
-from trainer.data.icon_home.paint import Array, contours, filled, flat_colours, generator, hsv, stencil
+from trainer.data.icon_home.paint import (
+    Array,
+    contours,
+    filled,
+    flat_colours,
+    generator,
+    hsv,
+    stencil,
+)
 from trainer.data.icon_home.render import Drawing
 from trainer.data.icon_home.scene import scene
 from trainer.data.icon_home.style import Style
@@ -81,7 +89,7 @@ def _place(colours: Array, alpha: Array, paper: Array, rng: np.random.Generator,
     ratio = rng.uniform(0.74, 0.94) * min(width / (box[2] - box[0]), height / (box[3] - box[1]))
     size = (max(1, round((box[2] - box[0]) * ratio)), max(1, round((box[3] - box[1]) * ratio)))
     left, top = (
-        int(round((frame - part) * (0.5 + rng.uniform(-0.35, 0.35))))
+        round((frame - part) * (0.5 + rng.uniform(-0.35, 0.35)))
         for frame, part in zip((width, height), size, strict=True)
     )
     layers = np.concatenate([colours * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
@@ -98,4 +106,4 @@ def _place(colours: Array, alpha: Array, paper: Array, rng: np.random.Generator,
     sheet = np.ones((height, width, 3), np.float32) * paper
     window = sheet[top : top + size[1], left : left + size[0]]
     window[...] = window * (1 - cover) + scaled[..., :3]
-    return np.clip(sheet, 0, 1)
+    return np.asarray(np.clip(sheet, 0, 1), np.float32)

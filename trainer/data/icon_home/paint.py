@@ -31,12 +31,12 @@ def hsv(hue: float, saturation: float, value: float) -> Array:
 def over(top: Array, alpha: Array, bottom: Array) -> Array:
     """``top`` laid over the opaque ``bottom``."""
     weight = alpha[..., None]
-    return (top * weight + bottom * (1 - weight)).astype(np.float32)
+    return np.asarray(top * weight + bottom * (1 - weight), np.float32)
 
 
 def silhouette(alpha: Array) -> Array:
     """``alpha`` with its enclosed holes filled, edges still smooth."""
-    return np.maximum(alpha, ndimage.binary_fill_holes(alpha > 0.4).astype(np.float32))
+    return np.asarray(np.maximum(alpha, ndimage.binary_fill_holes(alpha > 0.4)), np.float32)
 
 
 def contours(alpha: Array, width: float) -> Array:
@@ -50,7 +50,7 @@ def contours(alpha: Array, width: float) -> Array:
             ndimage.distance_transform_edt(~inside),
         )
         strokes = np.maximum(strokes, np.clip(width / 2 + 1.0 - edge, 0, 1))
-    return strokes.astype(np.float32)
+    return np.asarray(strokes, np.float32)
 
 
 def filled(ink: Array) -> Array:
@@ -61,7 +61,7 @@ def filled(ink: Array) -> Array:
     labels, count = ndimage.label(ndimage.binary_fill_holes(ink > 0.4) & (ink <= 0.4))
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     large = (labels > 0) & (areas[labels] > 0.12 * areas[1:].sum())
-    return np.maximum(ink, ndimage.binary_dilation(large)).astype(np.float32)
+    return np.asarray(np.maximum(ink, ndimage.binary_dilation(large)), np.float32)
 
 
 def stencil(shape: Array, ink: Array) -> Array:
@@ -70,7 +70,7 @@ def stencil(shape: Array, ink: Array) -> Array:
     depth = ndimage.distance_transform_edt(inside)[1:-1, 1:-1]
     drawn = ink > 0.4
     width = 2 * np.percentile(ndimage.distance_transform_edt(drawn)[drawn], 90)
-    return (shape * (1 - ink * np.clip(depth - width - 2, 0, 1))).astype(np.float32)
+    return np.asarray(shape * (1 - ink * np.clip(depth - width - 2, 0, 1)), np.float32)
 
 
 def flat_colours(drawing: Drawing, style: Style, rng: np.random.Generator) -> tuple[Array, Array]:

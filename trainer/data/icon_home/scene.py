@@ -25,13 +25,13 @@ def scene(drawing: Drawing, style: Style, rng: np.random.Generator, height: int,
     picture = over(lit, shape, backdrop)
     picture = ndimage.gaussian_filter(picture, (*[rng.uniform(0.2, 0.7)] * 2, 0))
     picture += rng.normal(0, rng.uniform(0.002, 0.010), picture.shape)
-    return np.clip(picture, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(picture, 0, 1), np.float32)
 
 
 def _border(colours: Array, shape: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Grow the cut-out by a rim: a thin stroke becomes a bar thick enough to be lit."""
     radius = rng.uniform(1.5, 4.0)
-    distance, (rows, columns) = ndimage.distance_transform_edt(shape < 0.5, return_indices=True)
+    distance, (rows, columns) = ndimage.distance_transform_edt(shape < 0.9, return_indices=True)
     grown = np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32)
     rim = ndimage.gaussian_filter((distance > 0).astype(np.float32), 0.8)
     tint = np.float32(rng.choice([0.55, 0.8, 1.25]))
@@ -50,7 +50,7 @@ def _shade(colours: Array, shape: Array, light: float, rng: np.random.Generator)
     facing = -(np.cos(light) * slope_x + np.sin(light) * slope_y) / norm
     diffuse = 0.92 + 0.5 * facing
     highlight = np.clip(facing - 0.35, 0, 1) * rng.uniform(0.0, 0.7)
-    return np.clip(colours * diffuse[..., None] + highlight[..., None], 0, 1).astype(np.float32)
+    return np.asarray(np.clip(colours * diffuse[..., None] + highlight[..., None], 0, 1), np.float32)
 
 
 def _shadow(shape: Array, light: float, rng: np.random.Generator) -> Array:

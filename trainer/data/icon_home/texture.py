@@ -24,7 +24,7 @@ def ground(rng: np.random.Generator, height: int, width: int, bright: bool) -> A
     painter: Painter = PAINTERS[int(rng.integers(len(PAINTERS)))]
     mix = painter(rng, height, width)[..., None]
     light = _gradient(rng, height, width)[..., None] * 0.3 + 0.85
-    return np.clip((first * (1 - mix) + second * mix) * light, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((first * (1 - mix) + second * mix) * light, 0, 1), np.float32)
 
 
 def _gradient(rng: np.random.Generator, height: int, width: int) -> Array:
@@ -32,7 +32,7 @@ def _gradient(rng: np.random.Generator, height: int, width: int) -> Array:
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     ramp = np.cos(angle) * x + np.sin(angle) * y
-    return ((ramp - ramp.min()) / np.ptp(ramp)).astype(np.float32)
+    return np.asarray((ramp - ramp.min()) / np.ptp(ramp), np.float32)
 
 
 def _clouds(rng: np.random.Generator, height: int, width: int) -> Array:
@@ -41,7 +41,7 @@ def _clouds(rng: np.random.Generator, height: int, width: int) -> Array:
     for sigma, weight in ((24, 1.0), (10, 0.5), (3, 0.2)):
         noise = ndimage.gaussian_filter(rng.standard_normal((height, width)), sigma, mode="wrap")
         total += weight * noise / noise.std()
-    return ((total - total.min()) / np.ptp(total)).astype(np.float32)
+    return np.asarray((total - total.min()) / np.ptp(total), np.float32)
 
 
 def _planks(rng: np.random.Generator, height: int, width: int) -> Array:
@@ -52,7 +52,7 @@ def _planks(rng: np.random.Generator, height: int, width: int) -> Array:
     row = (np.arange(height) + rng.integers(period)) % period
     tone = rng.uniform(-0.2, 0.2, height // period + 2)[(np.arange(height) + period // 2) // period]
     boards = grain + tone[:, None] + (row < 2)[:, None] * 0.8
-    return np.clip(boards, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(boards, 0, 1), np.float32)
 
 
 def _tiles(rng: np.random.Generator, height: int, width: int) -> Array:
@@ -68,7 +68,7 @@ def _stripes(rng: np.random.Generator, height: int, width: int) -> Array:
     angle, period = rng.uniform(0, np.pi), rng.uniform(12, 36)
     y, x = np.mgrid[:height, :width]
     wave = np.sin((np.cos(angle) * x + np.sin(angle) * y) * 2 * np.pi / period)
-    return (0.5 + 0.5 * np.tanh(3 * wave)).astype(np.float32)
+    return np.asarray(0.5 + 0.5 * np.tanh(3 * wave), np.float32)
 
 
 def _bokeh(rng: np.random.Generator, height: int, width: int) -> Array:
@@ -78,14 +78,14 @@ def _bokeh(rng: np.random.Generator, height: int, width: int) -> Array:
     for _ in range(int(rng.integers(8, 18))):
         cy, cx, radius = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(8, 30)
         total += 0.35 * ((y - cy) ** 2 + (x - cx) ** 2 < radius**2)
-    return np.clip(ndimage.gaussian_filter(total, 1.5), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(ndimage.gaussian_filter(total, 1.5), 0, 1), np.float32)
 
 
 def _cloth(rng: np.random.Generator, height: int, width: int) -> Array:
     """A fine weave over soft folds."""
     y, x = np.mgrid[:height, :width]
     weave = 0.12 * (np.sin(x * 2.1) * np.sin(y * 2.1))
-    return np.clip(_clouds(rng, height, width) + weave, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(_clouds(rng, height, width) + weave, 0, 1), np.float32)
 
 
 PAINTERS: tuple[Painter, ...] = (_clouds, _planks, _tiles, _stripes, _bokeh, _cloth, _gradient)
