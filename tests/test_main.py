@@ -44,6 +44,34 @@ def test_a_run_leaves_its_outcome(digits: Path, tmp_path: Path) -> None:
     assert main(["--config", str(summary.parent / "config.yaml"), "--output", str(tmp_path)]) == 0
 
 
+@pytest.mark.parametrize("method", ["adabn", "hda_toalign"])
+def test_bf16_trains(digits: Path, tmp_path: Path, method: str) -> None:
+    assert main(runs.words(digits, tmp_path, method, train__precision="bf16")) == 0
+    weights = runs.checkpoint(tmp_path, 9)["method"]
+    assert {value.dtype for value in weights.values()} == {torch.float32, torch.int64}
+
+
+def test_several_sources(digits: Path, tmp_path: Path) -> None:
+    words = runs.words(digits, tmp_path, "msda_hda_toalign", data__target_batch_size="5", data__source_eval_limit="30")
+    at = words.index("--data.source")
+    words[at + 1 : at + 2] = ["mnist", "mnistm", "optdigits"]
+    assert main(words) == 0
+    (summary,) = tmp_path.rglob("summary.json")
+    assert json.loads(summary.read_text())["task"] == "mnist+mnistm+optdigits>font"
+    matrices = json.loads((summary.parent / "confusion.json").read_text())
+    assert torch.tensor(matrices["source"]["counts"]).sum() == 90
+
+
+def test_a_finished_run_is_left_alone(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = runs.words(digits, tmp_path, "source_only")
+    assert main(words) == 0
+    (summary,) = tmp_path.rglob("summary.json")
+    before = summary.stat().st_mtime_ns
+    assert main(words) == 0
+    assert summary.stat().st_mtime_ns == before
+    assert "finished already" in capsys.readouterr().out
+
+
 def test_target_labels_touch_nothing(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the target's labels permuted every bit of the weights, the optimiser and the generators is the same."""
     for name in ("hda_toalign", "adabn"):

@@ -82,6 +82,8 @@ class Session:
 
     def train(self) -> bool:
         """Train to the end and write summary, pictures and model; False when asked to stop before."""
+        if self.finished():
+            return True
         started = time.monotonic()
         with StopRequest() as stop:
             finished = self.loop.train(stop)
@@ -93,6 +95,15 @@ class Session:
         self.summarise(time.monotonic() - started)
         self.tracker.close("FINISHED")
         return True
+
+    def finished(self) -> bool:
+        """Whether an earlier start brought this run to its end; said once."""
+        outcome = self.folder / "summary.json"
+        done = self.loop.standing.step >= self.run.train.steps and outcome.exists()
+        if done and self.ranks.main:
+            self.tracker.close("FINISHED")
+            print(f"{title(self.run)}, {self.images.task}: finished already; see {outcome}")
+        return done
 
     def summarise(self, seconds: float) -> None:
         """The outcome in one file, the confusion matrices as pictures, the network as a model."""
