@@ -33,14 +33,27 @@ ALLOWED: dict[str, set[str]] = {
     "distributed": {"errors"},
     "optimizer": {"settings", "methods", "schedules"},
     "meters": {"distributed"},
+    "agreement": {"errors", "distributed"},
+    "watchdog": {"errors"},
     "validators": {"distributed", "validators"},
     "images": BASIS | {"data", "distributed", "global_batch", "models"},
     "loop": BASIS
-    | {"checkpoint", "distributed", "global_batch", "meters", "methods", "optimizer", "rng", "stopping", "tracking"}
+    | {
+        "agreement",
+        "checkpoint",
+        "distributed",
+        "global_batch",
+        "meters",
+        "methods",
+        "optimizer",
+        "rng",
+        "stopping",
+        "tracking",
+    }
     | {"validators"},
     "session": BASIS
     | {"checkpoint", "config", "distributed", "folder", "global_batch", "images", "loop", "methods", "models"}
-    | {"optimizer", "stopping", "tracking"},
+    | {"optimizer", "stopping", "tracking", "watchdog"},
     "main": {"errors", "settings", "config", "session"},
     "launch": {"errors", "settings", "config", "data", "tracking", "launch"},
 }

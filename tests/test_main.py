@@ -92,6 +92,24 @@ def test_target_labels_touch_nothing(digits: Path, tmp_path: Path, monkeypatch: 
         runs.assert_identical(true, false)
 
 
+def test_a_full_disk_is_a_crash_with_one_message(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from trainer import durable
+
+    write = durable.write
+
+    def full(path: Path, *content: bytes) -> None:
+        if path.name == "optimizer.pt":
+            raise OSError(28, "No space left on device", str(path))
+        write(path, *content)
+
+    monkeypatch.setattr(durable, "write", full)
+    assert main(runs.words(digits, tmp_path, "source_only")) == 70
+    assert "No space left on device" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("step_*"))
+
+
 def test_exploding_loss_stops_before_the_update(
     digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

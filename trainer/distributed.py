@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -111,6 +112,7 @@ class Ranks:
             self.accelerator.scaler.load_state_dict(state)
 
     def close(self) -> None:
-        """Leave the process group."""
+        """Leave the process group; another run in this process may have another precision."""
         if dist.is_available() and dist.is_initialized():
             dist.destroy_process_group()
+        AcceleratorState._reset_state(reset_partial_state=True)

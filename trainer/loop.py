@@ -1,6 +1,6 @@
 """The one training loop: step, measure, save, stop. It knows no concrete method and no reader."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from trainer import rng
+from trainer.agreement import refuse_desync
 from trainer.batch import Batch
 from trainer.checkpoint import Checkpoints, Loaded
 from trainer.distributed import Ranks
@@ -70,9 +71,10 @@ class Loop:
         ranks: Ranks,
         checkpoints: Checkpoints,
         tracker: Tracker | NullTracker,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self.run, self.method, self.supply, self.over = run, method, supply, over
-        self.ranks, self.checkpoints, self.tracker = ranks, checkpoints, tracker
+        self.ranks, self.checkpoints, self.tracker, self.alive = ranks, checkpoints, tracker, alive
         self.wrapped, self.optimizer = ranks.wrap(method, optimizer)
         self.standing = Standing()
         self.confusion: dict[Domain, Confusion] = {}
@@ -98,7 +100,10 @@ class Loop:
         bar = tqdm(total=steps, initial=start, desc=self.run.method.title, disable=not self.ranks.main, unit="step")
         for batch in self.supply.batches(start, steps):
             rate = self.step(batch)
+            self.alive()
             done = self.standing.step
+            if done % cadence.check_every == 0 or done == steps:
+                refuse_desync(self.method, self.ranks, done)
             if done % cadence.log_every == 0 or done == steps:
                 self.log(bar, rate)
             if done % cadence.eval_every == 0 or done == steps:
@@ -158,7 +163,7 @@ class Loop:
         self.method.eval()
         if self.method.adapts_before_evaluation:
             with self.ranks.precision_region():
-                self.method.adapt(images.to(self.ranks.device) for images in self.supply.unlabelled())
+                self.method.adapt(self.target_views())
         for domain in ("source", "target"):
             self.confusion[domain] = self.classify(domain)
         self.method.train()
@@ -171,14 +176,20 @@ class Loop:
         metrics |= {f"mean_class_accuracy/{domain}": matrix.mean_class for domain, matrix in self.confusion.items()}
         self.tracker.log(now.step, metrics | {"accuracy/target_oracle": now.oracle_target_accuracy})
 
+    def target_views(self) -> Iterator[Tensor]:
+        """The unlabelled target on the device: [b, 3, H, W]."""
+        for images in self.supply.unlabelled():
+            self.alive()
+            yield images.to(self.ranks.device)
+
     def classify(self, domain: Domain) -> Confusion:
         """Confusion matrix of a domain under the method as it stands."""
-        return evaluate(
-            lambda images: self.method.predict(images, domain),
-            self.supply.evaluation(domain),
-            self.method.classes,
-            self.ranks,
-        )
+
+        def predict(images: Tensor) -> Tensor:
+            self.alive()
+            return self.method.predict(images, domain)
+
+        return evaluate(predict, self.supply.evaluation(domain), self.method.classes, self.ranks)
 
     def save(self, name: str | None = None) -> None:
         """Write a checkpoint: all of the run, or (named) the method alone."""
@@ -190,7 +201,10 @@ class Loop:
         if self.ranks.main:
             meta: dict[str, Any] = {"standing": asdict(self.standing), "ranks": self.ranks.world}
             meta["mlflow_run"] = self.tracker.run_id
-            path = self.checkpoints.save(self.standing.step, parts, meta, name)
+            try:
+                path = self.checkpoints.save(self.standing.step, parts, meta, name)
+            except OSError as error:
+                raise Crash(str(error)) from error
             self.newest = self.newest if name else path
         self.ranks.from_main(None)
 

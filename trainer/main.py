@@ -6,6 +6,7 @@ Exit codes: 0 done, 64 the user must mend something, 70 the run broke, 75 stoppe
 import logging
 import os
 import sys
+import traceback
 
 from trainer import config
 from trainer.errors import CRASH, STOPPED, USER_ERROR, Crash, UserError
@@ -21,6 +22,9 @@ def main(words: list[str]) -> int:
         code, message = USER_ERROR, str(error)
     except Crash as error:
         code, message = CRASH, str(error)
+    except Exception:  # whatever broke: the exit code is a contract, the trace says the rest
+        traceback.print_exc()
+        return CRASH
     if os.environ.get("RANK", "0") == "0":
         print(f"error: {message}", file=sys.stderr)
     return code

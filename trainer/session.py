@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from trainer.settings import Run
 from trainer.stopping import StopRequest
 from trainer.tracking.confusion import confusion_picture
 from trainer.tracking.model import Preprocess, log_adapted_model
+from trainer.watchdog import Watchdog
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Session:
     def open(cls, run: Run) -> Iterator["Session"]:
         """Build everything a run needs; mistakes of the user surface here, before step 0, on all ranks alike."""
         make_reproducible(run)
-        ranks = Ranks(run.train.precision)
+        ranks = Ranks(run.train.precision, run.train.timeout)
         with ExitStack() as stack:
             stack.callback(ranks.close)
             with ranks.agreed():
@@ -59,7 +61,8 @@ class Session:
             saved = find_checkpoint(run, checkpoints, ranks)
             tracker = open_tracker(run, folder, saved, ranks)
             tracker.start()
-            loop = build_loop(run, backbone, images, ranks, checkpoints, tracker)
+            watchdog = stack.enter_context(Watchdog(run.train.timeout, ranks.rank))
+            loop = build_loop(run, backbone, images, ranks, checkpoints, tracker, watchdog)
             if saved is not None:
                 loop.resume(saved)
             session = cls(run, ranks, folder, images, loop, tracker)
@@ -159,6 +162,9 @@ def make_reproducible(run: Run) -> None:
     torch.manual_seed(run.seed)
     torch.backends.cudnn.benchmark = not run.train.deterministic
     torch.backends.cudnn.deterministic = run.train.deterministic
+    if torch.cuda.is_available() and run.train.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def find_checkpoint(run: Run, checkpoints: Checkpoints, ranks: Ranks) -> Loaded | None:
@@ -189,10 +195,12 @@ def build_loop(
     ranks: Ranks,
     checkpoints: Checkpoints,
     tracker: tracking.Tracker | tracking.NullTracker,
+    watchdog: Watchdog,
 ) -> Loop:
     """The method on its device, its optimiser, and the loop around them."""
     method = methods.find(run.method.name)(run.method, backbone, len(images.classes), run.train.sync_bn)
     method.to(device=ranks.device, memory_format=run_format(run))  # type: ignore[call-overload]
     source, target = run.data.batch_size, run.data.target_batch_size or run.data.batch_size
     over = GlobalBatch(source, target, ranks.rank, ranks.world, run.seed)
-    return Loop(run, method, build_optimizer(method, run.optim), images, over, ranks, checkpoints, tracker)
+    optimizer = build_optimizer(method, run.optim)
+    return Loop(run, method, optimizer, images, over, ranks, checkpoints, tracker, watchdog.beat)

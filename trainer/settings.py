@@ -95,6 +95,10 @@ class Train:
     """Steps between checkpoints."""
     log_every: int = 20
     """Steps between two readings of the losses (each reading waits for the device)."""
+    check_every: int = 500
+    """Steps between comparisons of all ranks' weights, bit for bit."""
+    timeout: float = 600.0
+    """Seconds without progress after which a rank writes its stacks and ends, and a collective gives up."""
     keep: int = 2
     """Newest checkpoints kept, besides the best ones."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -104,7 +108,7 @@ class Train:
     channels_last: bool = True
     """Keep images and convolutions in channels-last order: the same numbers, sooner."""
     deterministic: bool = True
-    """Refuse kernels whose result changes from run to run (slower on a GPU)."""
+    """Prefer GPU kernels whose result does not change from run to run; warn where there is none (slower)."""
 
 
 @dataclass(frozen=True)

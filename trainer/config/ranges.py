@@ -26,6 +26,7 @@ LIMITS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "optim.power": (lambda x: x >= 0, "at least 0"),
     "optim.horizon": (lambda x: x >= 1, "at least 1, or null"),
     "train.steps": (lambda x: x >= 1, "at least 1"),
+    "train.timeout": (lambda x: x >= 1, "at least 1 second"),
     "train.keep": (lambda x: x >= 1, "at least 1"),
     "seed": (lambda x: 0 <= x < 2**32, "at least 0 and less than 2 ** 32"),
 }

@@ -19,6 +19,8 @@ NOT_IDENTITY: Final = (
     "data.workers",
     "data.eval_batch_size",
     "train.log_every",
+    "train.check_every",
+    "train.timeout",
     "train.keep",
     "train.save_every",
 )

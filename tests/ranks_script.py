@@ -1,0 +1,61 @@
+"""Self-asserting pieces that run on every rank of a torchrun job; test_distributed.py starts them by name."""
+
+import os
+import sys
+import time
+
+import pytest
+import torch
+
+from trainer.agreement import refuse_desync
+from trainer.distributed import Ranks
+from trainer.errors import Crash, UserError
+from trainer.models.heads import Head
+from trainer.watchdog import Watchdog
+
+
+def desync(ranks: Ranks) -> None:
+    """Equal weights pass; one flipped bit on rank 1 is named on every rank."""
+    torch.manual_seed(0)
+    head = Head("hda", 8, 4)
+    refuse_desync(head, ranks, 5)
+    if ranks.rank == 1:
+        with torch.no_grad():
+            head.main.bias[2] = torch.nextafter(head.main.bias[2], torch.tensor(1.0))
+    with pytest.raises(Crash, match=r"rank 1 of 3 .* 1 of 8 tensors differ \(main.bias\)"):
+        refuse_desync(head, ranks, 6)
+
+
+def agreed(ranks: Ranks) -> None:
+    """A mistake that one rank alone finds is raised by all."""
+    with pytest.raises(UserError, match="the disk of this node is full"):
+        mistaken(ranks)
+    assert ranks.any(ranks.rank == 0)
+    assert not ranks.any(False)
+    assert ranks.from_main(ranks.rank) == 0
+    assert ranks.gather(ranks.rank) == [0, 1, 2]
+
+
+def mistaken(ranks: Ranks) -> None:
+    with ranks.agreed():
+        if ranks.rank == 2:
+            raise UserError("the disk of this node is full")
+
+
+def hang(ranks: Ranks) -> None:
+    """Rank 1 sleeps in a function of that name, the others wait for it; every rank writes its stacks."""
+    with Watchdog(4, ranks.rank):
+        if ranks.rank == 1:
+            oversleep()
+        ranks.sum(torch.ones(1))
+
+
+def oversleep() -> None:
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("ACCELERATE_USE_CPU", "true")
+    everyone = Ranks()
+    globals()[sys.argv[1]](everyone)
+    everyone.close()

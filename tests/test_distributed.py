@@ -1,0 +1,35 @@
+"""What three gloo ranks agree on, and how they end when one of them does not answer."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def torchrun(name: str) -> subprocess.CompletedProcess[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3"]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(
+        [*launcher, "-m", "tests.ranks_script", name],
+        env=environment, cwd=REPOSITORY, text=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.two
+@pytest.mark.parametrize("name", ["desync", "agreed"])
+def test_ranks(name: str) -> None:
+    done = torchrun(name)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.two
+def test_a_hang_ends_with_the_stacks_of_all_ranks() -> None:
+    done = torchrun("hang")
+    assert done.returncode != 0
+    for rank in range(3):
+        assert f"rank {rank} made no progress" in done.stderr
+    assert "in oversleep" in done.stderr

@@ -1,0 +1,49 @@
+"""A hang ends with the stacks of every rank: a thread that wants to hear from the loop every so often."""
+
+import faulthandler
+import os
+import sys
+import threading
+import time
+
+from trainer.errors import CRASH
+
+
+class Watchdog:
+    """Ends the process when beat() was not called for some seconds, after writing where each of its threads stands.
+
+    Every rank has its own, so a rank that waits for another one and the one that hangs both say where they are; a rank
+    that was stopped from outside cannot, and is the one that is missing.
+
+    Args:
+        seconds: patience.
+        rank: named in the report.
+    """
+
+    def __init__(self, seconds: float, rank: int) -> None:
+        self.seconds, self.rank = seconds, rank
+        self._last = time.monotonic()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def __enter__(self) -> "Watchdog":
+        self.beat()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def beat(self) -> None:
+        """The loop is alive."""
+        self._last = time.monotonic()
+
+    def _watch(self) -> None:
+        while not self._done.wait(min(1.0, self.seconds / 4)):
+            silent = time.monotonic() - self._last
+            if silent > self.seconds:
+                print(f"error: rank {self.rank} made no progress for {silent:.0f} s; its threads:", file=sys.stderr)
+                faulthandler.dump_traceback(sys.stderr)
+                sys.stderr.flush()
+                os._exit(CRASH)
