@@ -14,7 +14,7 @@ DEMO_OUTPUT ?= runs/demo
 DEMO_METHODS := source_only adabn hda_toalign
 SEEDS ?= 0
 
-.PHONY: install install-test data demo sweep-seeds test lint icons clean help
+.PHONY: help install install-test data demo test test-gpu lint clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,7 +46,10 @@ demo: data  ## source-only, AdaBN and HDA+ToAlign on one IconHome task, and the 
 test: install-test  ## lint, types and every test that needs no GPU
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 -m 'not gpu'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu'
+
+test-gpu: install-test  ## the tests that need a CUDA device
+	$(BIN)/python -m pytest -m gpu
 
 lint: install-test  ## style and types alone
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

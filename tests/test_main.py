@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests import runs
+from tests.methods import profiles
 from trainer import images
 from trainer.data.listing import Listing
 from trainer.main import main
@@ -51,6 +52,12 @@ def test_bf16_trains(digits: Path, tmp_path: Path, method: str) -> None:
     assert {value.dtype for value in weights.values()} == {torch.float32, torch.int64}
 
 
+def test_batch_per_rank_is_said(digits: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    words = runs.words(digits, tmp_path, "source_only", data__batch_per_rank="5", train__steps="1")
+    assert main(words) == 0
+    assert "5 on 1 ranks: 5 source and 5 target images a step; optim.lr stays 0.001" in caplog.text
+
+
 def test_several_sources(digits: Path, tmp_path: Path) -> None:
     words = runs.words(digits, tmp_path, "msda_hda_toalign", data__target_batch_size="5", data__source_eval_limit="30")
     at = words.index("--data.source")
@@ -74,8 +81,9 @@ def test_a_finished_run_is_left_alone(digits: Path, tmp_path: Path, capsys: pyte
 
 def test_target_labels_touch_nothing(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the target's labels permuted every bit of the weights, the optimiser and the generators is the same."""
-    for name in ("hda_toalign", "adabn"):
-        assert main(runs.words(digits, tmp_path / f"{name}-true", name)) == 0
+    short = {"train__steps": "3", "train__save_every": "3", "train__eval_every": "1"}
+    for name in profiles.NAMES:
+        assert main(runs.words(digits, tmp_path / f"{name}-true", name, **short)) == 0
     load = images.domains_of.load
 
     def permuted(settings: images.Data, seed: int = 0) -> images.Domains:
@@ -86,9 +94,9 @@ def test_target_labels_touch_nothing(digits: Path, tmp_path: Path, monkeypatch: 
         return images.Domains(domains.sources, false, domains.source_test, false, domains.source)
 
     monkeypatch.setattr(images.domains_of, "load", permuted)
-    for name in ("hda_toalign", "adabn"):
-        assert main(runs.words(digits, tmp_path / f"{name}-false", name)) == 0
-        true, false = (runs.checkpoint(tmp_path / f"{name}-{which}", 9) for which in ("true", "false"))
+    for name in profiles.NAMES:
+        assert main(runs.words(digits, tmp_path / f"{name}-false", name, **short)) == 0
+        true, false = (runs.checkpoint(tmp_path / f"{name}-{which}", 3) for which in ("true", "false"))
         runs.assert_identical(true, false)
 
 

@@ -1,7 +1,9 @@
 """From a run's settings to a trained network: builds the parts, hands them to the loop, records the outcome."""
 
 import contextlib
+import dataclasses
 import json
+import logging
 import os
 import random
 import time
@@ -31,6 +33,8 @@ from trainer.tracking.confusion import confusion_picture
 from trainer.tracking.model import Preprocess, log_adapted_model
 from trainer.watchdog import Watchdog
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class Session:
@@ -49,6 +53,7 @@ class Session:
         """Build everything a run needs; mistakes of the user surface here, before step 0, on all ranks alike."""
         make_reproducible(run)
         ranks = Ranks(run.train.precision, run.train.timeout)
+        run = with_global_batch(run, ranks)
         with ExitStack() as stack:
             stack.callback(ranks.close)
             with ranks.agreed():
@@ -165,6 +170,18 @@ def make_reproducible(run: Run) -> None:
     if torch.cuda.is_available() and run.train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def with_global_batch(run: Run, ranks: Ranks) -> Run:
+    """The run with data.batch_per_rank turned into the batch over all ranks; said, since no other setting follows."""
+    if run.data.batch_per_rank is None:
+        return run
+    size = run.data.batch_per_rank * ranks.world
+    if ranks.main:
+        text = "data.batch_per_rank %d on %d ranks: %d source and %d target images a step; optim.lr stays %g"
+        log.warning(text, run.data.batch_per_rank, ranks.world, size, size, run.optim.lr)
+    data = dataclasses.replace(run.data, batch_size=size, target_batch_size=None, batch_per_rank=None)
+    return dataclasses.replace(run, data=data)
 
 
 def find_checkpoint(run: Run, checkpoints: Checkpoints, ranks: Ranks) -> Loaded | None:

@@ -25,6 +25,8 @@ class Data:
     """Source images a step, over all ranks."""
     target_batch_size: int | None = None
     """Target images a step, over all ranks; null: the same as batch_size."""
+    batch_per_rank: int | None = None
+    """Source and target images a step on every rank, instead of the two above; nothing else is scaled with it."""
     eval_batch_size: int = 36
     """Images per evaluation batch and rank."""
     reader: Literal["torch"] = "torch"

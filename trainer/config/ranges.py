@@ -13,6 +13,7 @@ LIMITS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "data.*batch_size": (lambda x: x >= 1, "at least 1"),
     "train.*_every": (lambda x: x >= 1, "at least 1"),
     "optim.*_factor": (lambda x: x >= 0, "at least 0"),
+    "data.batch_per_rank": (lambda x: x >= 1, "at least 1, or null"),
     "data.*_limit": (lambda x: x >= 1, "at least 1, or null"),
     "data.workers": (lambda x: x >= 0, "at least 0"),
     "data.resize": (lambda x: x >= 1, "at least 1"),

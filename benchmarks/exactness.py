@@ -1,0 +1,35 @@
+"""The differences behind docs/exactness.md: python -m benchmarks.exactness
+
+Every profile for five steps in float64 on 1, 2 and 3 gloo ranks with uneven shards; prints, for each, the largest
+difference from one rank over losses, gradients, weights, buffers and predictions, relative where the value exceeds 1.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from tests.methods import profiles
+
+
+def difference(folder: str, name: str, world: int) -> float:
+    """Largest difference between one rank and several."""
+    one, many = (torch.load(Path(folder) / f"{name}_{n}.pt", weights_only=True) for n in (1, world))
+    gaps = ((a.double() - many[key].double()).abs() / a.double().abs().clamp(min=1.0) for key, a in one.items())
+    return max(float(gap.max()) for gap in gaps)
+
+
+def main() -> None:
+    """Train, compare, print a Markdown table."""
+    with tempfile.TemporaryDirectory() as folder:
+        for world in (1, 2, 3):
+            subprocess.run([sys.executable, "-m", "tests.methods.ranks_worker", str(world), folder], check=True)
+        print("| profile | 2 ranks | 3 ranks |\n|---|---|---|")
+        for name in profiles.NAMES:
+            print(f"| {name} | {difference(folder, name, 2):.1e} | {difference(folder, name, 3):.1e} |")
+
+
+if __name__ == "__main__":
+    main()

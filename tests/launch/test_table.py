@@ -1,0 +1,33 @@
+"""The table of finished runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from launch import table
+
+
+def write(folder: Path, method: str, seed: int, last: float, oracle: float) -> None:
+    run = folder / method / str(seed)
+    run.mkdir(parents=True)
+    values = {"source_accuracy": 90.0, "target_accuracy": last}
+    values |= {"oracle_source_accuracy": 88.0, "oracle_target_accuracy": oracle}
+    facts = {"method": method, "task": "a>b", "seed": seed, "seconds": 120.0}
+    (run / "summary.json").write_text(json.dumps(values | facts))
+
+
+def test_mean_and_spread_over_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, last in enumerate((50.0, 52.0, 54.0)):
+        write(tmp_path, "HDA+ToAlign", seed, last, last + 1)
+    write(tmp_path, "Source-only", 0, 40.0, 41.0)
+    assert table.main(tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "| a>b  | HDA+ToAlign | 3 | 90.0 ± 0.0  | 52.0 ± 2.0  |" in out
+    assert "| a>b  | Source-only | 1 | 90.0        | 40.0        |" in out
+    assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in out
+
+
+def test_an_empty_folder_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert table.main(tmp_path) == 64
+    assert str(tmp_path) in capsys.readouterr().err
