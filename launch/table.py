@@ -18,9 +18,13 @@ COLUMNS = (
 
 
 def rows(folder: Path) -> list[list[str]]:
-    """One row a method and task, in the order the runs ended: accuracies in percent, mean and spread over seeds."""
+    """One row a method and task, in the order the runs ended: accuracies in percent, mean and spread over seeds.
+
+    Only folders of runs count, not the copies that MLflow keeps of their files.
+    """
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for path in sorted(folder.rglob("summary.json"), key=lambda path: path.stat().st_mtime):
+    finished = (path for path in folder.rglob("summary.json") if (path.parent / "checkpoints").is_dir())
+    for path in sorted(finished, key=lambda path: path.stat().st_mtime):
         summary = json.loads(path.read_text())
         groups[summary["task"], summary["method"]].append(summary)
     table = [["task", "method", "n", *(name for name, _ in COLUMNS), "minutes"]]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.conftest import Tree
+from trainer.data.catalogue import Domain
 from trainer.data.list_file import read_list
 from trainer.data.listing import Listing
 from trainer.errors import UserError
@@ -18,7 +19,7 @@ def root(tree: Tree) -> Path:
 def read(root: Path, text: str | bytes, classes: int | None = None) -> Listing:
     file = root / "list.txt"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_list(file, root, "Art", classes)
+    return read_list(file, root, Domain("Art", "Ar"), classes)
 
 
 def test_classes_are_named_after_the_folders_in_label_order(root: Path) -> None:
@@ -26,6 +27,17 @@ def test_classes_are_named_after_the_folders_in_label_order(root: Path) -> None:
     assert listing.classes == ("Mouse", "Bed")
     assert [str(p) for p in listing.paths] == ["Art/Mouse/0.png", "Art/Bed/1.png", "Art/Bed/0.png"]
     assert listing.labels == (0, 1, 1)
+
+
+def test_a_list_may_spell_the_folder_of_its_domain_differently(tree: Tree) -> None:
+    root = tree({"Real World": {"Bed": 1}})
+    file = root / "real_world.txt"
+    file.write_text("real_world/Bed/0.png 0\n")
+    domain = Domain("Real_World", "Rw")
+    assert read_list(file, root, domain, None).paths == (Path("Real World/Bed/0.png"),)
+    file.write_text("product/Bed/0.png 0\n")
+    with pytest.raises(UserError, match="no such file"):
+        read_list(file, root, domain, None)
 
 
 @pytest.mark.parametrize(
@@ -122,4 +134,4 @@ def test_an_empty_list(root: Path, text: str) -> None:
 
 def test_a_missing_list(root: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: No such file"):
-        read_list(root / "none.txt", root, "Art", None)
+        read_list(root / "none.txt", root, Domain("Art", "Ar"), None)

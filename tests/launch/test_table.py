@@ -10,7 +10,7 @@ from launch import table
 
 def write(folder: Path, method: str, seed: int, last: float, oracle: float) -> None:
     run = folder / method / str(seed)
-    run.mkdir(parents=True)
+    (run / "checkpoints").mkdir(parents=True)
     values = {"source_accuracy": 90.0, "target_accuracy": last}
     values |= {"oracle_source_accuracy": 88.0, "oracle_target_accuracy": oracle}
     facts = {"method": method, "task": "a>b", "seed": seed, "seconds": 120.0}
@@ -21,6 +21,9 @@ def test_mean_and_spread_over_seeds(tmp_path: Path, capsys: pytest.CaptureFixtur
     for seed, last in enumerate((50.0, 52.0, 54.0)):
         write(tmp_path, "HDA+ToAlign", seed, last, last + 1)
     write(tmp_path, "Source-only", 0, 40.0, 41.0)
+    copy = tmp_path / "mlartifacts" / "1"
+    copy.mkdir(parents=True)
+    (copy / "summary.json").write_text((tmp_path / "Source-only" / "0" / "summary.json").read_text())
     assert table.main(tmp_path) == 0
     out = capsys.readouterr().out
     assert "| a>b  | HDA+ToAlign | 3 | 90.0 ± 0.0  | 52.0 ± 2.0  |" in out

@@ -1,12 +1,13 @@
 """List files: lines 'path label', checked line by line against the file system before anything is opened."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.data.catalogue import Domain
 from trainer.data.inside import Inside
-from trainer.data.listing import Listing
+from trainer.data.listing import Listing, folders
 from trainer.errors import UserError
 
 SHOWN = 10
@@ -22,23 +23,24 @@ class Line:
     label: int
 
 
-def read_list(file: Path, root: Path, domain: str, classes: int | None) -> Listing:
+def read_list(file: Path, root: Path, domain: Domain, classes: int | None) -> Listing:
     """Read a list file: UTF-8, 'path label' split at the last white space; blank lines, a BOM and CRLF are accepted.
 
-    Class k bears the name of the folder in which the images of label k lie.
+    Class k bears the name of the folder in which the images of label k lie. A list may spell the domain's folder in
+    another way than the tree does (official lists say real_world, the archive Real World).
 
     Args:
         file: the list.
         root: the folder from which the paths start; nothing outside it is touched.
-        domain: name of the domain.
+        domain: the domain the list is of.
         classes: number of classes, if known; larger labels are refused.
 
     Raises: UserError that counts all offending lines and shows the first ten, as file:line.
     """
     lines, problems = [], []
-    inside = Inside(root)
+    inside, spelling = Inside(root), _spelling(root, domain)
     for number, text in _texts(file):
-        parsed = _parse(number, text, classes)
+        parsed = _parse(number, text, classes, spelling)
         problem = parsed if isinstance(parsed, str) else inside.problem(str(parsed.path))
         if isinstance(parsed, Line) and problem is None:
             lines.append(parsed)
@@ -50,7 +52,7 @@ def read_list(file: Path, root: Path, domain: str, classes: int | None) -> Listi
     names = _class_names(file, lines)
     refuse(_contradictions(file, lines), f"the list {file}")
     paths, labels = tuple(line.path for line in lines), tuple(line.label for line in lines)
-    return Listing(domain, paths, labels, names)
+    return Listing(domain.name, paths, labels, names)
 
 
 def refuse(problems: list[str], where: str) -> None:
@@ -76,7 +78,21 @@ def _texts(file: Path) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _parse(number: int, text: str, classes: int | None) -> Line | str:
+def _spelling(root: Path, domain: Domain) -> Callable[[Path], Path]:
+    """Puts the domain's own folder in place of a first part that does not exist but means the domain."""
+    there = set(folders(root))
+    own = [name for name in there if domain.answers_to(name)]
+
+    def respelled(path: Path) -> Path:
+        first, *rest = path.parts or ("",)
+        if len(own) == 1 and rest and first not in there and domain.answers_to(first):
+            return Path(own[0], *rest)
+        return path
+
+    return respelled
+
+
+def _parse(number: int, text: str, classes: int | None, spelling: Callable[[Path], Path]) -> Line | str:
     parts = text.rsplit(None, 1)
     if len(parts) < 2:
         return "no 'path label'"
@@ -87,7 +103,7 @@ def _parse(number: int, text: str, classes: int | None) -> Line | str:
         return f"the label {label} is negative"
     if classes is not None and int(label) >= classes:
         return f"the label {label} is not below the number of classes ({classes})"
-    return Line(number, Path(path), int(label))
+    return Line(number, spelling(Path(path)), int(label))
 
 
 def _class_names(file: Path, lines: list[Line]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def read(settings: Data, benchmark: Benchmark, domain: Domain) -> Split:
         return Split(domain, listing, listing)
     files = _list_files(settings.lists, domain)
     classes = len(benchmark.classes) or None
-    listings = {key: read_list(file, settings.root, domain.name, classes) for key, file in files.items()}
+    listings = {key: read_list(file, settings.root, domain, classes) for key, file in files.items()}
     if "" in listings:
         return Split(domain, listings[""], listings[""])
     if len(listings) == 2:
