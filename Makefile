@@ -14,7 +14,7 @@ DEMO_OUTPUT ?= runs/demo
 DEMO_METHODS := source_only adabn hda_toalign
 SEEDS ?= 0
 
-.PHONY: help install install-test data demo test test-gpu lint clean
+.PHONY: help install install-test data demo test test-gpu lint icons clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,13 +46,17 @@ demo: data  ## source-only, AdaBN and HDA+ToAlign on one IconHome task, and the 
 test: install-test  ## lint, types and every test that needs no GPU
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu and not slow'
 
 test-gpu: install-test  ## the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
 
 lint: install-test  ## style and types alone
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+icons: install-test  ## build IconHome again from its pinned npm package (5 minutes) and compare the archive's hash
+	mkdir -p build && cd build && (test -f iconify-json-2.2.535.tgz || npm pack --silent @iconify/json@2.2.535)
+	ICONIFY_JSON=build/iconify-json-2.2.535.tgz $(BIN)/python -m pytest -m slow tests/data/test_icon_home.py
 
 clean:  ## delete runs and caches; keeps data and the virtual environment
 	rm -rf runs .cache .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,7 @@
 """The shipped IconHome archive, its regeneration and its unpacking.
 
-The fixture icon_home_sample.json holds the vector drawings of a few shipped images.  With the
-environment variable ICONIFY_JSON naming the pinned package, the whole archive is built again.
+The fixture icon_home_sample.json holds the vector drawings of a few shipped images.  make icons builds the
+whole archive again from the pinned package, which the environment variable ICONIFY_JSON names.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def test_sample_is_drawn_again(shipped):
         assert np.abs(ours - theirs).mean() < 1.0, path
 
 
-@pytest.mark.skipif("ICONIFY_JSON" not in os.environ, reason="ICONIFY_JSON names no package")
+@pytest.mark.slow
 def test_full_build_gives_the_same_bytes(tmp_path):
     from trainer.data.icon_home.build import build
 
