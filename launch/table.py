@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -20,15 +20,18 @@ COLUMNS = (
 def rows(folder: Path) -> list[list[str]]:
     """One row a method and task, in the order the runs ended: accuracies in percent, mean and spread over seeds.
 
-    Only folders of runs count, not the copies that MLflow keeps of their files.
+    Only folders of runs count, not the copies that MLflow keeps of their files. Runs whose settings differ in more
+    than the seed have rows of their own; the hash of the settings tells rows of one title apart.
     """
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     finished = (path for path in folder.rglob("summary.json") if (path.parent / "checkpoints").is_dir())
     for path in sorted(finished, key=lambda path: path.stat().st_mtime):
         summary = json.loads(path.read_text())
-        groups[summary["task"], summary["method"]].append(summary)
+        groups[summary["task"], summary["method"], summary["settings"]].append(summary)
+    titles = Counter((task, method) for task, method, _ in groups)
     table = [["task", "method", "n", *(name for name, _ in COLUMNS), "minutes"]]
-    for (task, method), runs in groups.items():
+    for (task, title, settings), runs in groups.items():
+        method = title if titles[task, title] == 1 else f"{title} [{settings}]"
         values = [spread([run[key] for run in runs]) for _, key in COLUMNS]
         table.append([task, method, str(len(runs)), *values, f"{mean(run['seconds'] for run in runs) / 60:.1f}"])
     return table

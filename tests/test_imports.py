@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "methods": {"errors", "batch", "global_batch", "schedules", "losses", "models", "methods"},
     "config": {"errors", "settings", "methods", "config"},
     "folder": {"errors", "settings", "config", "durable"},
-    "data": BASIS | {"data"},
+    "data": BASIS | {"data", "global_batch"},
     "tracking": {"errors", "settings", "tracking"},
     "distributed": {"errors"},
     "optimizer": {"settings", "methods", "schedules"},
@@ -38,22 +38,23 @@ ALLOWED: dict[str, set[str]] = {
     "validators": {"distributed", "validators"},
     "images": BASIS | {"data", "distributed", "global_batch", "models"},
     "loop": BASIS
-    | {
-        "agreement",
-        "checkpoint",
-        "distributed",
-        "global_batch",
-        "meters",
-        "methods",
-        "optimizer",
-        "rng",
-        "stopping",
-        "tracking",
-    }
-    | {"validators"},
+    | {"agreement", "checkpoint", "distributed", "global_batch", "meters", "methods", "models", "optimizer", "rng"}
+    | {"stopping", "tracking", "validators"},
+    "outcome": {"settings", "config", "durable", "images", "loop", "tracking"},
     "session": BASIS
-    | {"checkpoint", "config", "distributed", "folder", "global_batch", "images", "loop", "methods", "models"}
-    | {"optimizer", "stopping", "tracking", "watchdog"},
+    | {
+        "checkpoint",
+        "config",
+        "distributed",
+        "durable",
+        "folder",
+        "global_batch",
+        "images",
+        "loop",
+        "methods",
+        "outcome",
+    }
+    | {"models", "optimizer", "stopping", "tracking", "watchdog"},
     "main": {"errors", "settings", "config", "session"},
     "launch": {"errors", "settings", "config", "data", "tracking", "launch"},
 }

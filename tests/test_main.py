@@ -69,6 +69,26 @@ def test_several_sources(digits: Path, tmp_path: Path) -> None:
     assert torch.tensor(matrices["source"]["counts"]).sum() == 90
 
 
+@pytest.mark.two
+def test_each_rank_its_own_batch_norm(digits: Path, tmp_path: Path) -> None:
+    """Running statistics are averaged before they are compared, evaluated or saved."""
+    done = runs.launch(runs.words(digits, tmp_path, train__sync_bn="false"), ranks=2)
+    assert done.returncode == 0, done.stderr
+
+
+def test_other_images_are_not_resumed(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+
+    root = tmp_path / "images"
+    shutil.copytree(digits, root)
+    words = runs.words(root, tmp_path / "runs", "source_only")
+    assert main(words) == 0
+    first = min((root / "font" / "3").iterdir())
+    first.rename(root / "font" / "4" / first.name.replace(".png", "b.png"))
+    assert main(words) == 64
+    assert "is of other images" in capsys.readouterr().err
+
+
 def test_a_finished_run_is_left_alone(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = runs.words(digits, tmp_path, "source_only")
     assert main(words) == 0

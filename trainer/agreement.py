@@ -24,7 +24,9 @@ def refuse_desync(method: nn.Module, ranks: Ranks, step: int) -> None:
         different = [names[i] for i, (a, b) in enumerate(zip(sums[odd[0]], common, strict=True)) if a != b]
         raise Crash(
             f"After step {step} rank {', '.join(map(str, odd))} of {ranks.world} holds other weights than the rest: "
-            f"{len(different)} of {len(names)} tensors differ ({', '.join(different[:3])}). Nothing was saved."
+            f"{len(different)} of {len(names)} tensors differ ({', '.join(different[:3])}). "
+            f"Nothing of this step was saved.",
+            everywhere=True,
         )
 
 

@@ -1,6 +1,7 @@
 """The ranks of a run: wrapping, backward, sums and messages. The only file that imports accelerate."""
 
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,7 +15,7 @@ from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainer.errors import UserError
+from trainer.errors import Crash, UserError
 
 
 class Ranks:
@@ -70,9 +71,11 @@ class Ranks:
             dist.all_reduce(value)
         return value
 
-    def any(self, flag: bool) -> bool:
-        """Whether any rank says yes."""
-        return (self.world > 1 and bool(self.sum(torch.tensor([float(flag)], device=self.device)).item())) or flag
+    def any_of(self, *flags: bool) -> list[bool]:
+        """For each flag, whether any rank says yes; one reduction for all of them."""
+        if self.world == 1:
+            return list(flags)
+        return [count > 0 for count in self.sum(torch.tensor(flags, dtype=torch.int32, device=self.device)).tolist()]
 
     def gather(self, thing: Any) -> list[Any]:
         """The things of all ranks, in rank order, on every rank."""
@@ -91,13 +94,21 @@ class Ranks:
 
     @contextmanager
     def agreed(self) -> Iterator[None]:
-        """A stretch in which any rank may find a mistake of the user; all of them then raise the same UserError."""
-        mistake = None
+        """A stretch in which one rank alone may fail; all of them then raise the same UserError or Crash."""
+        mistake = failure = None
         try:
             yield
         except UserError as error:
             mistake = str(error)
-        mistakes = [message for message in dict.fromkeys(self.gather(mistake)) if message]
+        except Crash as error:
+            failure = str(error)
+        except Exception as error:  # whatever it is, the other ranks must not wait for this one for ever
+            failure = f"rank {self.rank}: {type(error).__name__}: {error}"
+            traceback.print_exc()
+        answers = self.gather((mistake, failure))
+        mistakes, failures = ([m for m in dict.fromkeys(row) if m] for row in zip(*answers, strict=True))
+        if failures:
+            raise Crash("\n".join(failures), everywhere=True)
         if mistakes:
             raise UserError("\n".join(mistakes))
 

@@ -49,7 +49,7 @@ def run_folder(run: Run) -> Path:
     """Where a run keeps everything: output/dataset/source-target/method/seed<seed>-<identity>."""
     task = f"{'+'.join(run.data.source)}-{run.data.target}"
     parts = (run.data.dataset, task, run.method.title or run.method.name, f"seed{run.seed}-{identity(run)}")
-    return run.output.expanduser().joinpath(*map(_safe, parts))
+    return run.output.joinpath(*map(_safe, parts))
 
 
 @contextlib.contextmanager

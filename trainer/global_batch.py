@@ -16,10 +16,16 @@ Domain = Literal["source", "target"]
 BOTH: tuple[Domain, Domain] = ("source", "target")
 
 
+def share(total: int, rank: int, world: int) -> slice:
+    """The contiguous rows of a global batch that a rank has; the first ranks have one more where it is uneven."""
+    size, more = divmod(total, world)
+    start = rank * size + min(rank, more)
+    return slice(start, start + size + (rank < more))
+
+
 def shares(total: int, world: int) -> list[int]:
-    """Rows of each rank when a global batch is dealt out contiguously: 36 over 8 ranks is 5, 5, 5, 5, 4, 4, 4, 4."""
-    base, extra = divmod(total, world)
-    return [base + (rank < extra) for rank in range(world)]
+    """Rows of each rank: 36 over 8 ranks is 5, 5, 5, 5, 4, 4, 4, 4."""
+    return [part.stop - part.start for part in (share(total, rank, world) for rank in range(world))]
 
 
 def derive_seed(*parts: object) -> int:
@@ -96,9 +102,7 @@ class GlobalBatch:
         return torch.split(rows, [self.rows[domain] for domain in domains])
 
     def _slice(self, domain: Domain) -> slice:
-        dealt = shares(self.rows[domain], self.world)
-        start = sum(dealt[: self.rank])
-        return slice(start, start + dealt[self.rank])
+        return share(self.rows[domain], self.rank, self.world)
 
     def _generator(self, device: torch.device) -> torch.Generator:
         if device not in self._generators:

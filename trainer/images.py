@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -70,6 +71,24 @@ class Images:
         }
 
 
+def verified_by_main(
+    domains: Domains, run: Run, cache: Path, report: Path, ranks: Ranks
+) -> tuple[Domains, list[BadImage]] | None:
+    """What the main rank finds; the others get None, and hear from it often enough not to take it for dead."""
+    if not ranks.main:
+        while ranks.from_main(None):
+            pass
+        return None
+    try:
+        beat = partial(ranks.from_main, True)
+        checked = scan.verify(domains, run.data, cache, run.seed, progress=True, report=report, beat=beat)
+    finally:
+        ranks.from_main(False)
+    for remark in checked[0].remarks:
+        log.warning(remark)
+    return checked
+
+
 def open_images(run: Run, normalisation: Normalisation, ranks: Ranks, folder: Path) -> Images:
     """List, check and decode-test the images of a run; every mistake is raised on all ranks alike.
 
@@ -80,11 +99,7 @@ def open_images(run: Run, normalisation: Normalisation, ranks: Ranks, folder: Pa
         domains = domains_of.load(run.data, run.seed)
     checked: tuple[Domains, list[BadImage]] | None = None
     with ranks.agreed():
-        if ranks.main:
-            report = folder / "bad_images.txt"
-            checked = scan.verify(domains, run.data, cache, run.seed, progress=True, report=report)
-            for remark in checked[0].remarks:
-                log.warning(remark)
+        checked = verified_by_main(domains, run, cache, folder / "bad_images.txt", ranks)
     with ranks.agreed():
         domains, bad = checked or scan.verify(domains, run.data, cache, run.seed)
         views = Views(run.data, normalisation.mean, normalisation.std)

@@ -1,5 +1,7 @@
 """The one training loop: step, measure, save, stop. It knows no concrete method and no reader."""
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from trainer.errors import Crash
 from trainer.global_batch import Domain, GlobalBatch
 from trainer.meters import Meters
 from trainer.methods.base import Losses, Method, progress_of
+from trainer.models import batch_norm
 from trainer.optimizer import set_learning_rate
 from trainer.settings import Run
 from trainer.stopping import StopRequest
@@ -40,6 +43,9 @@ class Supply(Protocol):
         """This rank's part of the target images in the test view: [b, 3, H, W]."""
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass
 class Standing:
     """What a run has reached; saved with every checkpoint. The oracle picks by target labels, nothing else does."""
@@ -50,6 +56,7 @@ class Standing:
     oracle_step: int = 0
     oracle_source_accuracy: float = 0.0
     oracle_target_accuracy: float = -1.0
+    seconds: float = 0.0
 
 
 class Loop:
@@ -59,6 +66,7 @@ class Loop:
         standing: step and accuracies so far.
         confusion: confusion matrices of the last evaluation, by domain.
         newest: folder of the newest checkpoint (main rank).
+        facts: what every checkpoint says of the run.
     """
 
     def __init__(
@@ -71,10 +79,12 @@ class Loop:
         ranks: Ranks,
         checkpoints: Checkpoints,
         tracker: Tracker | NullTracker,
+        facts: dict[str, Any],
         alive: Callable[[], None] = lambda: None,
     ) -> None:
         self.run, self.method, self.supply, self.over = run, method, supply, over
         self.ranks, self.checkpoints, self.tracker, self.alive = ranks, checkpoints, tracker, alive
+        self.facts = facts
         self.wrapped, self.optimizer = ranks.wrap(method, optimizer)
         self.standing = Standing()
         self.confusion: dict[Domain, Confusion] = {}
@@ -88,6 +98,11 @@ class Loop:
         self.ranks.restore_scaler(saved.parts["scaler"])
         self.standing = Standing(**saved.meta["standing"])
         self.newest = saved.path
+        if saved.meta["ranks"] != self.ranks.world and self.ranks.main:
+            log.warning(
+                "resuming on %d ranks what %d ranks saved: exact up to rounding, not bit for bit",
+                self.ranks.world, saved.meta["ranks"],
+            )  # fmt: skip
         own = saved.parts.get(f"rng_{self.ranks.rank}")
         if own is not None:
             rng.restore_rng(own)
@@ -98,54 +113,53 @@ class Loop:
         self.wrapped.train()
         start = self.standing.step
         bar = tqdm(total=steps, initial=start, desc=self.run.method.title, disable=not self.ranks.main, unit="step")
+        began, before = time.monotonic(), self.standing.seconds
         for batch in self.supply.batches(start, steps):
-            rate = self.step(batch)
+            rate, stopping = self.step(batch, stop)
             self.alive()
             done = self.standing.step
-            if done % cadence.check_every == 0 or done == steps:
-                refuse_desync(self.method, self.ranks, done)
-            if done % cadence.log_every == 0 or done == steps:
+            if done % cadence.check_every == 0:
+                self.agree_on_weights()
+            if done % cadence.log_every == 0 or done == steps or stopping:
                 self.log(bar, rate)
-            if done % cadence.eval_every == 0 or done == steps:
+            if (done % cadence.eval_every == 0 or done == steps) and not stopping:
                 self.evaluate()
-            stopping = self.stop_agreed(stop)
+            self.standing.seconds = before + time.monotonic() - began
             if done % cadence.save_every == 0 or done == steps or stopping:
                 self.save()
             bar.update()
-            if stopping and done < steps:
+            if stopping:
                 bar.close()
                 return False
         bar.close()
         return True
 
-    def step(self, batch: Batch) -> float:
-        """One update of every phase; returns the learning rate."""
+    def step(self, batch: Batch, stop: StopRequest) -> tuple[float, bool]:
+        """One update; returns the learning rate, and whether any rank was asked to stop."""
         step, steps = self.standing.step, self.run.train.steps
         rate = set_learning_rate(self.optimizer, self.run.optim, step, steps)
         self.over.begin(step)
         progress = progress_of(self.method, step, steps, self.ranks.device)
-        batch = batch.to(self.ranks.device)
-        for phase in self.method.phases:
-            losses: Losses = self.wrapped(phase, batch, progress, self.over)
-            total = torch.stack(list(losses.values())).sum()
-            self.refuse_non_finite(losses, total)
-            self.optimizer.zero_grad(set_to_none=True)
-            self.ranks.backward(total)
-            self.optimizer.step()
-            self.meters.add(losses)
+        losses: Losses = self.wrapped("train", batch.to(self.ranks.device), progress, self.over)
+        total = torch.stack(list(losses.values())).sum()
+        broken, stopping = self.ranks.any_of(not bool(torch.isfinite(total)), stop.wanted and step + 1 < steps)
+        if broken:
+            self.refuse(losses, total)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ranks.backward(total)
+        self.optimizer.step()
+        self.meters.add(losses)
         self.standing.step += 1
-        return rate
+        return rate, stopping
 
-    def refuse_non_finite(self, losses: Losses, total: Tensor) -> None:
-        """Stop on every rank before a non-finite loss reaches the weights."""
-        broken = not bool(torch.isfinite(total))
-        if not self.ranks.any(broken):
-            return
+    def refuse(self, losses: Losses, total: Tensor) -> None:
+        """Stop on every rank before a non-finite loss reaches the weights; the ranks that have one say so."""
         named = ", ".join(f"{name} {value.item():g}" for name, value in losses.items())
-        culprits = self.ranks.gather(f"rank {self.ranks.rank}: {named}" if broken else None)
+        culprits = self.ranks.gather(None if torch.isfinite(total) else f"rank {self.ranks.rank}: {named}")
         raise Crash(
             f"Step {self.standing.step}: a loss is not finite ({'; '.join(c for c in culprits if c)}). "
-            f"The update was not made; the newest checkpoint in {self.checkpoints.folder} is good."
+            f"The update was not made; the newest checkpoint in {self.checkpoints.folder} is good.",
+            everywhere=True,
         )
 
     def log(self, bar: "tqdm[Any]", rate: float) -> None:
@@ -160,6 +174,7 @@ class Loop:
 
     def evaluate(self) -> None:
         """Accuracies on source and target; the last ones and the oracle's are kept side by side."""
+        self.agree_on_weights()
         self.method.eval()
         if self.method.adapts_before_evaluation:
             with self.ranks.precision_region():
@@ -191,34 +206,41 @@ class Loop:
 
         return evaluate(predict, self.supply.evaluation(domain), self.method.classes, self.ranks)
 
+    def agree_on_weights(self) -> None:
+        """All ranks hold the same, bit for bit; running statistics of each rank's own are averaged first."""
+        if not self.run.train.sync_bn:
+            for layer in batch_norm.layers(self.method):
+                for value in batch_norm.statistics(layer):
+                    value.copy_(self.ranks.sum(value) / self.ranks.world)
+        refuse_desync(self.method, self.ranks, self.standing.step)
+
     def save(self, name: str | None = None) -> None:
         """Write a checkpoint: all of the run, or (named) the method alone."""
+        self.agree_on_weights()
         self.refuse_broken_weights()
         parts: dict[str, Any] = {"method": self.method.state_dict()}
         if name is None:
             parts |= {"optimizer": self.optimizer.state_dict(), "scaler": self.ranks.scaler_state()}
             parts |= {f"rng_{rank}": state for rank, state in enumerate(self.ranks.gather(rng.rng_state()))}
-        if self.ranks.main:
-            meta: dict[str, Any] = {"standing": asdict(self.standing), "ranks": self.ranks.world}
-            meta["mlflow_run"] = self.tracker.run_id
-            try:
-                path = self.checkpoints.save(self.standing.step, parts, meta, name)
-            except OSError as error:
-                raise Crash(str(error)) from error
-            self.newest = self.newest if name else path
-        self.ranks.from_main(None)
+        meta = self.facts | {"standing": asdict(self.standing), "ranks": self.ranks.world}
+        with self.ranks.agreed():
+            if self.ranks.main:
+                path = self.write(parts, meta | {"mlflow_run": self.tracker.run_id}, name)
+                self.newest = self.newest if name else path
+
+    def write(self, parts: dict[str, Any], meta: dict[str, Any], name: str | None) -> Path:
+        """The checkpoint on the disk; a disk that is full breaks the run with one sentence."""
+        try:
+            return self.checkpoints.save(self.standing.step, parts, meta, name)
+        except OSError as error:
+            raise Crash(str(error), everywhere=True) from error
 
     def refuse_broken_weights(self) -> None:
         """A good checkpoint is never followed by a broken one."""
         broken = [name for name, value in self.method.state_dict().items() if not bool(torch.isfinite(value).all())]
-        if self.ranks.any(bool(broken)):
+        if self.ranks.any_of(bool(broken))[0]:
             raise Crash(
                 f"After step {self.standing.step} {len(broken)} tensors are not finite ({', '.join(broken[:3])}). "
-                f"Nothing was saved; the newest checkpoint in {self.checkpoints.folder} is good."
+                f"Nothing was saved; the newest checkpoint in {self.checkpoints.folder} is good.",
+                everywhere=True,
             )
-
-    def stop_agreed(self, stop: StopRequest) -> bool:
-        """Whether any rank was asked to stop, agreed between the ranks at the log steps."""
-        if self.ranks.world == 1:
-            return stop.wanted
-        return self.standing.step % self.run.train.log_every == 0 and self.ranks.any(stop.wanted)

@@ -2,16 +2,13 @@
 
 import contextlib
 import dataclasses
-import json
 import logging
 import os
 import random
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,17 +17,16 @@ from trainer import methods, tracking
 from trainer.checkpoint import Checkpoints, Loaded
 from trainer.config import flatten
 from trainer.distributed import Ranks
-from trainer.errors import Crash, UserError
+from trainer.errors import UserError
 from trainer.folder import open_run_folder
 from trainer.global_batch import GlobalBatch
 from trainer.images import Images, open_images
 from trainer.loop import Loop
 from trainer.models.backbone import Backbone, build_backbone
 from trainer.optimizer import build_optimizer
+from trainer.outcome import title, write_outcome
 from trainer.settings import Run
 from trainer.stopping import StopRequest
-from trainer.tracking.confusion import confusion_picture
-from trainer.tracking.model import Preprocess, log_adapted_model
 from trainer.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -61,22 +57,21 @@ class Session:
             folder = ranks.from_main(folder)
             with ranks.agreed():
                 backbone = build_backbone(run.model.backbone, run.model.weights)
+                try_backbone(run, backbone)
             images = open_images(run, backbone.normalisation, ranks, folder)
             checkpoints = Checkpoints(folder / "checkpoints", run.train.keep)
-            saved = find_checkpoint(run, checkpoints, ranks)
-            tracker = open_tracker(run, folder, saved, ranks)
-            tracker.start()
-            watchdog = stack.enter_context(Watchdog(run.train.timeout, ranks.rank))
-            loop = build_loop(run, backbone, images, ranks, checkpoints, tracker, watchdog)
-            if saved is not None:
-                loop.resume(saved)
-            session = cls(run, ranks, folder, images, loop, tracker)
-            session.describe()
+            saved = find_checkpoint(run, checkpoints, images, ranks)
+            with ranks.agreed():
+                tracker = open_tracker(run, folder, saved, ranks)
+                tracker.start()
             try:
+                watchdog = stack.enter_context(Watchdog(run.train.timeout, ranks.rank))
+                loop = build_loop(run, backbone, images, ranks, checkpoints, tracker, watchdog)
+                if saved is not None:
+                    loop.resume(saved)
+                session = cls(run, ranks, folder, images, loop, tracker)
+                session.describe()
                 yield session
-            except Crash:
-                tracker.close("FAILED")
-                raise
             except BaseException as error:
                 tracker.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
                 raise
@@ -92,7 +87,6 @@ class Session:
         """Train to the end and write summary, pictures and model; False when asked to stop before."""
         if self.finished():
             return True
-        started = time.monotonic()
         with StopRequest() as stop:
             finished = self.loop.train(stop)
         if not finished:
@@ -100,7 +94,9 @@ class Session:
             return False
         if not self.loop.confusion:
             self.loop.evaluate()
-        self.summarise(time.monotonic() - started)
+        with self.ranks.agreed():
+            if self.ranks.main:
+                write_outcome(self.run, self.loop, self.images, self.tracker, self.folder)
         self.tracker.close("FINISHED")
         return True
 
@@ -113,51 +109,10 @@ class Session:
             print(f"{title(self.run)}, {self.images.task}: finished already; see {outcome}")
         return done
 
-    def summarise(self, seconds: float) -> None:
-        """The outcome in one file, the confusion matrices as pictures, the network as a model."""
-        if not self.ranks.main:
-            return
-        summary = asdict(self.loop.standing) | {
-            "method": title(self.run),
-            "dataset": self.run.data.dataset,
-            "task": self.images.task,
-            "seed": self.run.seed,
-            "seconds": round(seconds, 1),
-        }
-        matrices: dict[str, Any] = {}
-        for domain, matrix in self.loop.confusion.items():
-            picture = self.folder / f"confusion_{domain}.png"
-            heading = f"{title(self.run)}, {self.images.task}: {domain} {matrix.top1:.1f} %"
-            confusion_picture(matrix.counts, self.images.classes, picture, heading)
-            self.tracker.artifact(picture)
-            matrices[domain] = {"counts": matrix.counts.tolist(), "per_class": matrix.per_class.tolist()}
-        (self.folder / "confusion.json").write_text(json.dumps({"classes": self.images.classes} | matrices))
-        (self.folder / "summary.json").write_text(json.dumps(summary, indent=1))
-        for name in ("summary.json", "confusion.json"):
-            self.tracker.artifact(self.folder / name)
-        if self.run.tracking.log_model:
-            self.log_model()
-
-    def log_model(self) -> None:
-        """The adapted network as an MLflow model, and the checkpoint it is from."""
-        data, normalisation = self.run.data, self.loop.method.backbone.normalisation
-        preprocess = Preprocess(data.resize, data.crop, normalisation.mean, normalisation.std)
-        example = torch.zeros(2, 3, data.crop, data.crop)
-        network = self.loop.method.adapted_network().cpu()
-        log_adapted_model(self.tracker, network, example, self.images.classes, preprocess)
-        if self.loop.newest is not None:
-            for name in ("method.pt", "manifest.json"):
-                self.tracker.artifact(self.loop.newest / name, "checkpoint")
-
 
 def run_format(run: Run) -> torch.memory_format:
     """Memory layout of images and convolutions."""
     return torch.channels_last if run.train.channels_last else torch.contiguous_format
-
-
-def title(run: Run) -> str:
-    """The method's name in tables."""
-    return str(run.method.title or run.method.name)
 
 
 def make_reproducible(run: Run) -> None:
@@ -165,11 +120,30 @@ def make_reproducible(run: Run) -> None:
     random.seed(run.seed)
     np.random.seed(run.seed % 2**32)
     torch.manual_seed(run.seed)
+    torch.backends.cudnn.allow_tf32 = False  # fp32 is float32; bf16 is the way to be faster
     torch.backends.cudnn.benchmark = not run.train.deterministic
     torch.backends.cudnn.deterministic = run.train.deterministic
     if torch.cuda.is_available() and run.train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+@torch.no_grad()
+def try_backbone(run: Run, backbone: Backbone) -> None:
+    """One forward of the run's image size, since some networks take only their own.
+
+    Raises:
+        UserError: the network refuses it.
+    """
+    training = backbone.training
+    try:
+        backbone.eval()(torch.zeros(1, 3, run.data.crop, run.data.crop))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"model.backbone {run.model.backbone} does not take images of {run.data.crop} pixels ({error}): "
+            f"choose another data.crop or backbone."
+        ) from error
+    backbone.train(training)
 
 
 def with_global_batch(run: Run, ranks: Ranks) -> Run:
@@ -184,8 +158,12 @@ def with_global_batch(run: Run, ranks: Ranks) -> Run:
     return dataclasses.replace(run, data=data)
 
 
-def find_checkpoint(run: Run, checkpoints: Checkpoints, ranks: Ranks) -> Loaded | None:
-    """What to resume, by run.resume; the main rank looks, the others load what it found."""
+def find_checkpoint(run: Run, checkpoints: Checkpoints, images: Images, ranks: Ranks) -> Loaded | None:
+    """What to resume, by run.resume; the main rank looks, the others load what it found.
+
+    Raises:
+        UserError: the policy is not met, or the checkpoint is of other images.
+    """
     newest = None
     with ranks.agreed():
         newest = checkpoints.newest() if ranks.main else None
@@ -195,7 +173,13 @@ def find_checkpoint(run: Run, checkpoints: Checkpoints, ranks: Ranks) -> Loaded 
     if path is not None and run.resume == "never":
         raise UserError(f"resume: never, but {checkpoints.folder} holds checkpoints; choose another output or seed.")
     with ranks.agreed():
-        return newest or (checkpoints.load(path) if path else None)
+        saved = newest or (checkpoints.load(path) if path else None)
+    if saved is not None and saved.meta["fingerprint"] != images.domains.fingerprint:
+        raise UserError(
+            f"{saved.path} is of other images than those under {run.data.root} now (files, labels or order differ): "
+            f"restore the images, or choose another --output."
+        )
+    return saved
 
 
 def open_tracker(run: Run, folder: Path, saved: Loaded | None, ranks: Ranks) -> tracking.Tracker | tracking.NullTracker:
@@ -220,4 +204,5 @@ def build_loop(
     source, target = run.data.batch_size, run.data.target_batch_size or run.data.batch_size
     over = GlobalBatch(source, target, ranks.rank, ranks.world, run.seed)
     optimizer = build_optimizer(method, run.optim)
-    return Loop(run, method, optimizer, images, over, ranks, checkpoints, tracker, watchdog.beat)
+    facts = {"fingerprint": images.domains.fingerprint}
+    return Loop(run, method, optimizer, images, over, ranks, checkpoints, tracker, facts, watchdog.beat)

@@ -96,7 +96,7 @@ class Train:
     save_every: int = 500
     """Steps between checkpoints."""
     log_every: int = 20
-    """Steps between two readings of the losses (each reading waits for the device)."""
+    """Steps between two readings of the losses, for the bar and for MLflow."""
     check_every: int = 500
     """Steps between comparisons of all ranks' weights, bit for bit."""
     timeout: float = 600.0
@@ -108,7 +108,7 @@ class Train:
     sync_bn: bool = True
     """Batch norm over the batch of all ranks; false: over each rank's share, which N ranks do not share with one."""
     channels_last: bool = True
-    """Keep images and convolutions in channels-last order: the same numbers, sooner."""
+    """Keep convolutions in channels-last order: the same mathematics, sooner."""
     deterministic: bool = True
     """Prefer GPU kernels whose result does not change from run to run; warn where there is none (slower)."""
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from trainer.data.order import batch_indices, permutation, random_words, share, uniform
+from trainer.data.order import batch_indices, permutation, random_words, uniform
+from trainer.global_batch import share
 
 WORDS = [17853789778802170663, 13806083678661059819]
 ORDER = [3, 4, 0, 6, 1, 5, 2, 7]

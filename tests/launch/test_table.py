@@ -8,12 +8,12 @@ import pytest
 from launch import table
 
 
-def write(folder: Path, method: str, seed: int, last: float, oracle: float) -> None:
+def write(folder: Path, method: str, seed: int, last: float, oracle: float, settings: str = "a1") -> None:
     run = folder / method / str(seed)
     (run / "checkpoints").mkdir(parents=True)
     values = {"source_accuracy": 90.0, "target_accuracy": last}
     values |= {"oracle_source_accuracy": 88.0, "oracle_target_accuracy": oracle}
-    facts = {"method": method, "task": "a>b", "seed": seed, "seconds": 120.0}
+    facts = {"method": method, "task": "a>b", "seed": seed, "seconds": 120.0, "settings": settings}
     (run / "summary.json").write_text(json.dumps(values | facts))
 
 
@@ -29,6 +29,12 @@ def test_mean_and_spread_over_seeds(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "| a>b  | HDA+ToAlign | 3 | 90.0 ± 0.0  | 52.0 ± 2.0  |" in out
     assert "| a>b  | Source-only | 1 | 90.0        | 40.0        |" in out
     assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in out
+
+
+def test_other_settings_are_other_rows(tmp_path: Path) -> None:
+    write(tmp_path, "HDA", 0, 50.0, 51.0, "a1")
+    write(tmp_path, "HDA", 1, 60.0, 61.0, "b2")
+    assert [row[1:3] for row in table.rows(tmp_path)[1:]] == [["HDA [a1]", "1"], ["HDA [b2]", "1"]]
 
 
 def test_an_empty_folder_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,40 +1,21 @@
 """What every method must keep, whatever it does."""
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
 from tests.methods import profiles, tiny
+from tests.methods.golden import FOLDER, first_losses
 from trainer import methods
 from trainer.methods.base import Method, progress_of
-from trainer.optimizer import build_optimizer, set_learning_rate
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "losses"
-
-
-def first_losses(name: str, steps: int = 5) -> list[dict[str, float]]:
-    """Losses of the first steps on fixed inputs, in float64."""
-    method = tiny.build(profiles.settings(name))
-    optimizer = build_optimizer(method, tiny.OPTIM)
-    over = tiny.global_batch(6, 6)
-    rows = []
-    for step in range(steps):
-        over.begin(step)
-        set_learning_rate(optimizer, tiny.OPTIM, step, tiny.STEPS)
-        losses = method("train", tiny.batch(step, 6, 6), progress_of(method, 20 + step, tiny.STEPS), over)
-        optimizer.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
-        optimizer.step()
-        rows.append({key: value.item() for key, value in losses.items()})
-    return rows
 
 
 @pytest.mark.parametrize("name", profiles.NAMES)
 def test_first_losses_are_the_golden_ones(name: str) -> None:
-    rows = first_losses(name)
-    golden = (GOLDEN / f"{name}.txt").read_text().splitlines()
+    file, rows = FOLDER / f"{name}.txt", first_losses(name)
+    assert file.exists(), f"new profile? python -m tests.methods.golden {name}"
+    golden = file.read_text().splitlines()
     assert len(golden) == len(rows)
     for line, row in zip(golden, rows, strict=True):
         expected = dict(pair.split("=") for pair in line.split())

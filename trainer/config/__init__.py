@@ -43,6 +43,7 @@ def read(words: list[str]) -> Run:
     if line.help and not wrong:
         _help(default)
     run, wrong = apply(entries, default)
+    run = expanded(run)
     mistakes += wrong
     places = {entry.key: entry.where for entry in entries}
     for key, text in problems(run).items():
@@ -52,6 +53,13 @@ def read(words: list[str]) -> Run:
         head = f"{len(mistakes)} mistakes in the settings:\n  " if len(mistakes) > 1 else ""
         raise UserError(head + "\n  ".join(mistakes))
     return run
+
+
+def expanded(run: Run) -> Run:
+    """The run with ~ in its folders replaced by the home folder."""
+    lists = run.data.lists.expanduser() if run.data.lists else None
+    data = dataclasses.replace(run.data, root=run.data.root.expanduser(), lists=lists)
+    return dataclasses.replace(run, data=data, output=run.output.expanduser())
 
 
 def _choose_method(entries: list[Entry], wanted: bool) -> tuple[Run, list[str]]:

@@ -1,14 +1,15 @@
 """Every image of a list exactly once, in the same number of batches on every rank."""
 
+import itertools
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from trainer.data.listing import Listing
-from trainer.data.order import share
 from trainer.data.reader import Request, open_reader
 from trainer.data.transforms import Views
+from trainer.global_batch import share
 from trainer.settings import Data
 
 
@@ -39,12 +40,14 @@ def evaluation_batches(
 def unlabelled_batches(listing: Listing, settings: Data, views: Views, rank: int, world: int) -> Iterator[Tensor]:
     """This rank's images in the centre view: [b, 3, crop, crop]; b may be 0.
 
-    The global batches hold target_batch_size images whatever the number of ranks, so that statistics of a batch do too.
+    The global batches hold about target_batch_size images whatever the number of ranks, none more than one image less
+    than another, so that an average over batches is one over images.
 
     Raises: Crash that names an image that cannot be read.
     """
-    batch = settings.target_batch_size or settings.batch_size
-    parts = evaluation_positions(len(listing), batch, rank, world)
+    count = -(-len(listing) // (settings.target_batch_size or settings.batch_size))
+    edges = [len(listing) * k // count for k in range(count + 1)]
+    parts = [range(*edge)[share(edge[1] - edge[0], rank, world)] for edge in itertools.pairwise(edges)]
     for images in _images(listing, settings, views.centre(), parts):
         yield images[:, 0]
 

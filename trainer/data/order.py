@@ -49,10 +49,3 @@ def batch_indices(length: int, batch: int, step: int, seed: int, stream: str) ->
 @lru_cache(maxsize=4)
 def _epoch(length: int, seed: int, stream: str, epoch: int) -> NDArray[np.int64]:
     return permutation(length, seed, stream, epoch)
-
-
-def share(batch: int, rank: int, world: int) -> slice:
-    """The contiguous part of a global batch that a rank sees; the first ranks get one more where it is uneven."""
-    size, more = divmod(batch, world)
-    start = rank * size + min(rank, more)
-    return slice(start, start + size + (rank < more))

@@ -10,10 +10,11 @@ from torch import Tensor
 from trainer.batch import Batch, Labelled, Unlabelled
 from trainer.data.domains import Domains
 from trainer.data.listing import Listing
-from trainer.data.order import batch_indices, share
+from trainer.data.order import batch_indices
 from trainer.data.reader import Reader, Request, open_reader
 from trainer.data.transforms import Views
 from trainer.errors import UserError
+from trainer.global_batch import share
 from trainer.settings import Data
 
 

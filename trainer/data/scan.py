@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from trainer.errors import UserError
 from trainer.settings import Data
 
 SHOWN = 20
+REMEMBER = 32768
+"""Images after which the verdicts so far are written: a kill costs these at most."""
 CHUNK = 4096
 """Images queued at a time."""
 PER_PROCESS = 100
@@ -41,6 +43,7 @@ def verify(
     seed: int = 0,
     progress: bool = False,
     report: Path | None = None,
+    beat: Callable[[], object] = lambda: None,
 ) -> tuple[Domains, list[BadImage]]:
     """Check every image of a run and apply the policy data.bad_images.
 
@@ -54,11 +57,12 @@ def verify(
         seed: of the padding, as in domains.load.
         progress: show a bar.
         report: file that lists the bad images, if there are any; None: bad_images.txt beside the cache.
+        beat: called every few thousand images; others may be waiting.
 
     Returns: the domains without the bad images, and those.
     Raises: UserError that names the bad images (policy fail), or a class that loses all its images (policy skip).
     """
-    verdicts = examine(domains.listings, settings.root, cache, progress=progress)
+    verdicts = examine(domains.listings, settings.root, cache, progress=progress, beat=beat)
     bad = [BadImage(Path(path), v.reason) for path, v in verdicts.items() if v.reason is not None]
     report = report or (cache.with_name("bad_images.txt") if cache else None)
     where = _write_list(bad, report)
@@ -81,7 +85,12 @@ def scan(listings: Sequence[Listing], root: Path, cache: Path | None = None, pro
 
 
 def examine(
-    listings: Iterable[Listing], root: Path, cache: Path | None, workers: int | None = None, progress: bool = False
+    listings: Iterable[Listing],
+    root: Path,
+    cache: Path | None,
+    workers: int | None = None,
+    progress: bool = False,
+    beat: Callable[[], object] = lambda: None,
 ) -> dict[str, Verdict]:
     """A verdict on every file of the listings, by path relative to root, each file once."""
     paths = dict.fromkeys(os.fspath(path) for listing in listings for path in listing.paths)
@@ -91,10 +100,15 @@ def examine(
     fresh: dict[str, tuple[Stamp, Verdict]] = {}
     missing = [path for path, verdict in known.items() if verdict is None]
     try:
-        for path, verdict in _decode(root, missing, workers, progress):
+        for count, (path, verdict) in enumerate(_decode(root, missing, workers, progress), 1):
             known[path] = verdict
             if stamp := stamps[path]:
                 fresh[path] = (stamp, verdict)
+            if count % CHUNK == 0:
+                beat()
+            if len(fresh) >= REMEMBER:
+                memory.write(fresh)
+                fresh.clear()
     finally:  # what was seen before an interruption is not seen again
         if fresh:
             memory.write(fresh)

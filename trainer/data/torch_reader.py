@@ -20,7 +20,7 @@ from trainer.errors import Crash
 
 POLL = 5.0
 """Seconds between two looks at whether the workers live."""
-PATIENCE = 600.0
+PATIENCE = 240.0
 """Seconds to wait for a batch before the storage is taken for dead."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from trainer.errors import UserError
 from trainer.global_batch import Domain
 from trainer.methods import base, source_only
 from trainer.models import batch_norm
@@ -24,6 +25,8 @@ class Method(source_only.Method):
 
     def __init__(self, config: base.Method.Config, backbone: Backbone, classes: int, sync_bn: bool = True) -> None:
         super().__init__(config, backbone, classes, sync_bn)
+        if not batch_norm.layers(self.backbone):
+            raise UserError("method.name: adabn needs a backbone with batch norm; this one has none, choose another.")
         self.target_statistics = batch_norm.RunningStatistics(self.backbone)
 
     def predict(self, images: Tensor, domain: Domain = "target") -> Tensor:

@@ -59,8 +59,6 @@ class Method(nn.Module):
         target_bn_momentum: float = 0.1
         """Momentum of the running statistics in the target pass."""
 
-    phases: tuple[str, ...] = ("train",)
-    """Forward-backward passes of a step, in order."""
     adapts_before_evaluation = False
     """Whether adapt() wants to see the unlabelled target before every evaluation."""
 

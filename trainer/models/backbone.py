@@ -91,7 +91,10 @@ def _timm(name: str, weights: str) -> Backbone:
         near = difflib.get_close_matches(name, [*RESNETS, "efficientnet_lite0", *timm.list_models()], n=4)
         hint = f" Near: {', '.join(near)}." if near else ""
         raise UserError(f"model.backbone: there is no {name!r} among torchvision's ResNets and timm's models.{hint}")
-    body: Any = timm.create_model(name, num_classes=0)
+    try:
+        body: Any = timm.create_model(name, num_classes=0)
+    except RuntimeError as error:
+        raise UserError(f"model.backbone: timm cannot make {name!r} ({error}).") from error
     if weights == "imagenet":
         source = f"https://huggingface.co/{body.pretrained_cfg.get('hf_hub_id')}/model.safetensors"
         body = _download(name, source, lambda: timm.create_model(name, num_classes=0, pretrained=True))

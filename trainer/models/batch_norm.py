@@ -109,6 +109,11 @@ def momentum(network: nn.Module, value: float | None) -> Iterator[None]:
         layer.momentum = old
 
 
+def statistics(layer: BatchNorm) -> tuple[Tensor, Tensor]:
+    """Running mean and variance of a batch norm."""
+    return cast(Tensor, layer.running_mean), cast(Tensor, layer.running_var)
+
+
 @torch.no_grad()
 def reestimate(network: nn.Module, batches: Iterable[Tensor]) -> None:
     """Replace the running statistics by their average over one pass through batches of images [b, 3, H, W]."""

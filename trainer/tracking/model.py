@@ -24,12 +24,13 @@ LIBRARIES = ("torch", "mlflow", "numpy", "pandas", "pillow")
 
 @dataclass(frozen=True)
 class Preprocess:
-    """The test view: resize both sides (pixels), centre crop (pixels), divide by 255, normalise."""
+    """The test view: resize both sides (pixels, by a PIL filter), centre crop (pixels), divide by 255, normalise."""
 
     resize: int = 256
     crop: int = 224
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    resampling: str = "BILINEAR"
 
 
 def log_adapted_model(

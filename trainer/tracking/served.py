@@ -72,9 +72,11 @@ def decode(value: Any) -> Image.Image:
     return Image.fromarray(array.astype(np.uint8))
 
 
-def preprocess(image: Image.Image, resize: int, crop: int, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """The test view [3, crop, crop]: resize both sides (PIL, bilinear), centre crop, divide by 255, normalise."""
-    image = image.resize((resize, resize), Image.Resampling.BILINEAR)
+def preprocess(
+    image: Image.Image, resize: int, crop: int, mean: Sequence[float], std: Sequence[float], resampling: str
+) -> Tensor:
+    """The test view [3, crop, crop]: resize both sides (PIL filter), centre crop, divide by 255, normalise."""
+    image = image.resize((resize, resize), Image.Resampling[resampling])
     corner = round((resize - crop) / 2)
     image = image.crop((corner, corner, corner + crop, corner + crop))
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div(255)

@@ -1,0 +1,38 @@
+"""Write the golden first losses of profiles: python -m tests.methods.golden NAME ...
+
+For a new method, or when a change of the numbers is meant; the difference belongs into the commit's message.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from tests.methods import profiles, tiny
+from trainer.methods.base import progress_of
+from trainer.optimizer import build_optimizer, set_learning_rate
+
+FOLDER = Path(__file__).parents[1] / "golden" / "losses"
+
+
+def first_losses(name: str, steps: int = 5) -> list[dict[str, float]]:
+    """Losses of a profile's first steps on fixed inputs, in float64."""
+    method = tiny.build(profiles.settings(name))
+    optimizer = build_optimizer(method, tiny.OPTIM)
+    over = tiny.global_batch(6, 6)
+    rows = []
+    for step in range(steps):
+        over.begin(step)
+        set_learning_rate(optimizer, tiny.OPTIM, step, tiny.STEPS)
+        losses = method("train", tiny.batch(step, 6, 6), progress_of(method, 20 + step, tiny.STEPS), over)
+        optimizer.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        optimizer.step()
+        rows.append({key: value.item() for key, value in losses.items()})
+    return rows
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        lines = (" ".join(f"{key}={value:.15g}" for key, value in row.items()) for row in first_losses(name))
+        (FOLDER / f"{name}.txt").write_text("\n".join(lines) + "\n")
