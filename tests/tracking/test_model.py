@@ -21,7 +21,7 @@ from torchvision import transforms
 
 from tests.tracking.stub_server import StubServer
 from trainer.settings import Tracking
-from trainer.tracking import NullTracker, Tracker, default_uri, open_tracker
+from trainer.tracking import NullTracker, Tracker, default_uri, open_tracker, served
 from trainer.tracking.model import Preprocess, log_adapted_model, save_adapted_model
 
 CLASSES = ["Alarm_Clock", "Bike", "Chair"]
@@ -105,6 +105,15 @@ def test_arrays_bytes_and_plain_arrays_agree_with_torchvision_and_the_network(
     plain = model.unwrap_python_model().predict(None, pixels)
     pd.testing.assert_frame_equal(plain, answer)
     assert network.training
+
+
+def test_a_request_of_one_row_may_list_its_images() -> None:
+    """{"inputs": {"image": [a, b]}} reaches a model as one row that holds both."""
+    assert served.column(pd.DataFrame({"image": [["a.jpg", "b.jpg"]]})) == ["a.jpg", "b.jpg"]
+    assert served.column({"image": ["a.jpg"]}) == ["a.jpg"]
+    many = np.zeros((2, 4, 4, 3), np.uint8)
+    assert [image.shape for image in served.column({"image": [many]})] == [(4, 4, 3), (4, 4, 3)]
+    assert [image.shape for image in served.column({"image": many[:1]})] == [(4, 4, 3)]
 
 
 def test_any_number_of_images(saved: Path, pixels: NDArray[np.uint8]) -> None:

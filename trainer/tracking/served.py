@@ -53,7 +53,9 @@ class AdaptedClassifier(PythonModel):
 def column(model_input: Any) -> Sequence[Any]:
     """The images of a request, one an element."""
     if isinstance(model_input, pandas.DataFrame | dict):
-        return list(model_input["image"])
+        values = list(model_input["image"])
+        listed = len(values) == 1 and np.ndim(values[0]) in (1, 4)  # {"inputs": {"image": [a, b]}} comes as one row
+        return list(values[0]) if listed else values
     return [value["image"] if isinstance(value, dict) else value for value in model_input]
 
 
