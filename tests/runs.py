@@ -66,13 +66,18 @@ def kill_at_checkpoint(arguments: list[str], output: Path, step: int, ranks: int
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 240
-    while not list(output.rglob(f"step_{step:08d}")):
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline, "no checkpoint came"
-        time.sleep(0.01)
+    wait_for_checkpoint(process, output, step)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def wait_for_checkpoint(process: "subprocess.Popen[bytes]", output: Path, step: int) -> None:
+    """Return as soon as the checkpoint of a step is there, while the run goes on."""
+    deadline = time.monotonic() + 240
+    while not list(output.rglob(f"step_{step:08d}")):
+        assert process.poll() is None, "the run ended before it could be stopped"
+        assert time.monotonic() < deadline, "no checkpoint came"
+        time.sleep(0.01)
 
 
 def checkpoint(output: Path, step: int) -> dict[str, Any]:
