@@ -44,9 +44,7 @@ demo: data  ## source-only, AdaBN and HDA+ToAlign on one IconHome task, and the 
 	done; done
 	@$(BIN)/python -m launch.table $(DEMO_OUTPUT)
 
-test: install-test  ## lint, types and every test that needs no GPU
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/mypy
+test: lint  ## lint, types and every test that needs no GPU
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu and not slow'
 
 test-gpu: install-test  ## the tests that need a CUDA device

@@ -174,7 +174,7 @@ class Loop:
 
     def evaluate(self) -> None:
         """Accuracies on source and target; the last ones and the oracle's are kept side by side."""
-        self.agree_on_weights()
+        self.average_own_statistics()
         self.method.eval()
         if self.method.adapts_before_evaluation:
             with self.ranks.precision_region():
@@ -207,12 +207,16 @@ class Loop:
         return evaluate(predict, self.supply.evaluation(domain), self.method.classes, self.ranks)
 
     def agree_on_weights(self) -> None:
-        """All ranks hold the same, bit for bit; running statistics of each rank's own are averaged first."""
+        """All ranks hold the same, bit for bit."""
+        self.average_own_statistics()
+        refuse_desync(self.method, self.ranks, self.standing.step)
+
+    def average_own_statistics(self) -> None:
+        """With batch norm of each rank's own, running statistics are averaged over the ranks before they are used."""
         if not self.run.train.sync_bn:
             for layer in batch_norm.layers(self.method):
                 for value in batch_norm.statistics(layer):
                     value.copy_(self.ranks.sum(value) / self.ranks.world)
-        refuse_desync(self.method, self.ranks, self.standing.step)
 
     def save(self, name: str | None = None) -> None:
         """Write a checkpoint: all of the run, or (named) the method alone."""

@@ -79,7 +79,7 @@ class Session:
     def describe(self) -> None:
         """Record what is run, on what."""
         self.tracker.params(flatten(self.run))
-        ranks = {"ranks": str(self.ranks.world), "method": title(self.run), "task": self.images.task}
+        ranks = {"ranks": str(self.ranks.world), "method": title(self.run)}
         self.tracker.tags(tracking.environment_tags(self.ranks.world) | ranks | self.images.tags())
         self.tracker.artifact(self.folder / "config.yaml")
 

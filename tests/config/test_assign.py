@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.toy import DOMAINS, PLAIN, Toy, refusal
+from tests.config.toy import DOMAINS, PLAIN, Toy, refusal, refused_file
 from trainer import config
 from trainer.settings import Data, Optim, Tracking
 
@@ -83,12 +83,7 @@ def test_a_value_that_looks_like_an_option_stays_a_value(write: Callable[..., st
     ],
 )
 def test_mistakes_in_a_file(write: Callable[..., str], text: str | bytes, message: str) -> None:
-    file = write(text)
-    said = refusal(["--config", file, *PLAIN])
-    assert message in said
-    assert file in said
-    assert "\x1b" not in said
-    assert "│" not in said
+    refused_file(write(text), message)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.toy import DOMAINS, PLAIN, refusal
+from tests.config.toy import DOMAINS, PLAIN, refusal, refused_file
 from trainer import config
 from trainer.config.entries import CONFIGS, MAX_BYTES
 
@@ -71,9 +71,4 @@ def test_files_are_looked_up_in_the_working_directory_then_in_configs(
     ],
 )
 def test_what_is_not_plain_settings_is_refused(write: Callable[..., str], text: str | bytes, message: str) -> None:
-    file = write(text)
-    said = refusal(["--config", file, *PLAIN])
-    assert message in said
-    assert file in said
-    assert "\x1b" not in said
-    assert "│" not in said
+    refused_file(write(text), message)

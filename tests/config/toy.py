@@ -43,3 +43,12 @@ def refusal(words: list[str]) -> str:
     with pytest.raises(UserError) as caught:
         config.read(words)
     return str(caught.value)
+
+
+def refused_file(file: str, message: str) -> None:
+    """The file is refused with this message, which names it, in plain text."""
+    said = refusal(["--config", file, *PLAIN])
+    assert message in said
+    assert file in said
+    assert "\x1b" not in said
+    assert "│" not in said

@@ -19,8 +19,7 @@ def evaluation_positions(length: int, batch: int, rank: int, world: int) -> list
     Global batch j covers the positions from j * batch on; each rank has a contiguous share, which may be empty in the
     last batch.
     """
-    globals_ = [range(start, min(start + batch, length)) for start in range(0, length, batch)]
-    return [positions[share(len(positions), rank, world)] for positions in globals_]
+    return _dealt([*range(0, length, batch), length], rank, world)
 
 
 def evaluation_batches(
@@ -47,9 +46,13 @@ def unlabelled_batches(listing: Listing, settings: Data, views: Views, rank: int
     """
     count = -(-len(listing) // (settings.target_batch_size or settings.batch_size))
     edges = [len(listing) * k // count for k in range(count + 1)]
-    parts = [range(*edge)[share(edge[1] - edge[0], rank, world)] for edge in itertools.pairwise(edges)]
-    for images in _images(listing, settings, views.centre(), parts):
+    for images in _images(listing, settings, views.centre(), _dealt(edges, rank, world)):
         yield images[:, 0]
+
+
+def _dealt(edges: list[int], rank: int, world: int) -> list[range]:
+    """A rank's share of each global batch; batch j holds the positions from edges[j] to edges[j + 1] - 1."""
+    return [range(a, b)[share(b - a, rank, world)] for a, b in itertools.pairwise(edges)]
 
 
 def _images(listing: Listing, settings: Data, views: Views, parts: list[range]) -> Iterator[Tensor]:
