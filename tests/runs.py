@@ -43,16 +43,15 @@ def command(arguments: list[str], ranks: int = 1) -> list[str]:
     return [*launcher, str(REPOSITORY / "trainer/main.py"), *arguments]
 
 
-def environment(ranks: int = 1) -> dict[str, str]:
-    """One thread a rank; CPU ranks must be told that they are."""
-    own = {"OMP_NUM_THREADS": "1"} | ({"ACCELERATE_USE_CPU": "true"} if ranks > 1 else {})
-    return os.environ | own
+def environment() -> dict[str, str]:
+    """One thread a rank."""
+    return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def launch(arguments: list[str], ranks: int = 1) -> subprocess.CompletedProcess[str]:
     """Run to the end."""
     return subprocess.run(
-        command(arguments, ranks), env=environment(ranks), cwd=REPOSITORY, text=True, capture_output=True, timeout=300
+        command(arguments, ranks), env=environment(), cwd=REPOSITORY, text=True, capture_output=True, timeout=300
     )
 
 
@@ -60,7 +59,7 @@ def kill_at_checkpoint(arguments: list[str], output: Path, step: int, ranks: int
     """Start a run and SIGKILL all of it as soon as the checkpoint of a step is there."""
     process = subprocess.Popen(
         command(arguments, ranks),
-        env=environment(ranks),
+        env=environment(),
         cwd=REPOSITORY,
         start_new_session=True,
         stdout=subprocess.DEVNULL,

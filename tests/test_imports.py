@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "folder": {"errors", "settings", "config", "durable"},
     "data": BASIS | {"data", "global_batch"},
     "tracking": {"errors", "settings", "tracking"},
-    "distributed": {"errors"},
+    "distributed": {"errors", "distributed"},
     "optimizer": {"settings", "methods", "schedules"},
     "meters": {"distributed"},
     "agreement": {"errors", "distributed"},

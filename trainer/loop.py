@@ -85,7 +85,7 @@ class Loop:
         self.run, self.method, self.supply, self.over = run, method, supply, over
         self.ranks, self.checkpoints, self.tracker, self.alive = ranks, checkpoints, tracker, alive
         self.facts = facts
-        self.wrapped, self.optimizer = ranks.wrap(method, optimizer)
+        self.engine = ranks.engine(method, optimizer)
         self.standing = Standing()
         self.confusion: dict[Domain, Confusion] = {}
         self.meters = Meters()
@@ -93,9 +93,7 @@ class Loop:
 
     def resume(self, saved: Loaded) -> None:
         """Continue where a checkpoint stopped: bit for bit on the same number of ranks."""
-        self.method.load_state_dict(saved.parts["method"])
-        self.optimizer.load_state_dict(saved.parts["optimizer"])
-        self.ranks.restore_scaler(saved.parts["scaler"])
+        self.engine.restore(*(saved.parts[part] for part in ("method", "optimizer", "scaler")))
         self.standing = Standing(**saved.meta["standing"])
         self.newest = saved.path
         if saved.meta["ranks"] != self.ranks.world and self.ranks.main:
@@ -110,7 +108,7 @@ class Loop:
     def train(self, stop: StopRequest) -> bool:
         """Train to the last step; returns False when asked to stop before it."""
         steps, cadence = self.run.train.steps, self.run.train
-        self.wrapped.train()
+        self.method.train()
         start = self.standing.step
         bar = tqdm(total=steps, initial=start, desc=self.run.method.title, disable=not self.ranks.main, unit="step")
         began, before = time.monotonic(), self.standing.seconds
@@ -137,17 +135,15 @@ class Loop:
     def step(self, batch: Batch, stop: StopRequest) -> tuple[float, bool]:
         """One update; returns the learning rate, and whether any rank was asked to stop."""
         step, steps = self.standing.step, self.run.train.steps
-        rate = set_learning_rate(self.optimizer, self.run.optim, step, steps)
+        rate = set_learning_rate(self.engine.optimizer, self.run.optim, step, steps)
         self.over.begin(step)
         progress = progress_of(self.method, step, steps, self.ranks.device)
-        losses: Losses = self.wrapped("train", batch.to(self.ranks.device), progress, self.over)
+        losses: Losses = self.engine("train", batch.to(self.ranks.device), progress, self.over)
         total = torch.stack(list(losses.values())).sum()
         broken, stopping = self.ranks.any_of(not bool(torch.isfinite(total)), stop.wanted and step + 1 < steps)
         if broken:
             self.refuse(losses, total)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.ranks.backward(total)
-        self.optimizer.step()
+        self.engine.update(total)
         self.meters.add(losses)
         self.standing.step += 1
         return rate, stopping
@@ -224,7 +220,7 @@ class Loop:
         self.refuse_broken_weights()
         parts: dict[str, Any] = {"method": self.method.state_dict()}
         if name is None:
-            parts |= {"optimizer": self.optimizer.state_dict(), "scaler": self.ranks.scaler_state()}
+            parts |= self.engine.state()
             parts |= {f"rng_{rank}": state for rank, state in enumerate(self.ranks.gather(rng.rng_state()))}
         meta = self.facts | {"standing": asdict(self.standing), "ranks": self.ranks.world}
         with self.ranks.agreed():

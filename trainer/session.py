@@ -48,7 +48,7 @@ class Session:
     def open(cls, run: Run) -> Iterator["Session"]:
         """Build everything a run needs; mistakes of the user surface here, before step 0, on all ranks alike."""
         make_reproducible(run)
-        ranks = Ranks(run.train.precision, run.train.timeout)
+        ranks = Ranks(run.train.precision, run.train.timeout, run.train.gradient_compression)
         run = with_global_batch(run, ranks)
         with ExitStack() as stack:
             stack.callback(ranks.close)
@@ -79,7 +79,7 @@ class Session:
     def describe(self) -> None:
         """Record what is run, on what."""
         self.tracker.params(flatten(self.run))
-        ranks = {"ranks": str(self.ranks.world), "method": title(self.run)}
+        ranks = {"ranks": str(self.ranks.world), "parallel": self.ranks.launch.title, "method": title(self.run)}
         self.tracker.tags(tracking.environment_tags(self.ranks.world) | ranks | self.images.tags())
         self.tracker.artifact(self.folder / "config.yaml")
 

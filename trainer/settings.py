@@ -105,6 +105,8 @@ class Train:
     """Newest checkpoints kept, besides the best ones."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Arithmetic of the networks; losses, entropies and the scale s stay in fp32."""
+    gradient_compression: Literal["none", "bf16"] = "none"
+    """Format in which gradients travel between ranks: none (float32) or bf16 (half the bytes, another rounding)."""
     sync_bn: bool = True
     """Batch norm over the batch of all ranks; false: over each rank's share, which N ranks do not share with one."""
     channels_last: bool = True

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from trainer import methods
 from trainer.batch import Batch, Labelled, Unlabelled
-from trainer.global_batch import GlobalBatch, shares
+from trainer.global_batch import GlobalBatch, share
 from trainer.methods.base import Method
 from trainer.models.backbone import Backbone, Normalisation
 from trainer.settings import Optim
@@ -38,14 +38,15 @@ def images(step: int, rows: int, domain: int) -> Tensor:
     return torch.randn(rows, 3, 16, 16, generator=generator, dtype=torch.float64) + 0.5 * domain
 
 
-def batch(step: int, source: int, target: int, rank: int = 0, world: int = 1) -> Batch:
+def batch(
+    step: int, source: int, target: int, rank: int = 0, world: int = 1, dtype: torch.dtype = torch.float64
+) -> Batch:
     """Rank's share of the step's global batch."""
-    s = slice(sum(shares(source, world)[:rank]), sum(shares(source, world)[: rank + 1]))
-    t = slice(sum(shares(target, world)[:rank]), sum(shares(target, world)[: rank + 1]))
+    s, t = share(source, rank, world), share(target, rank, world)
     labels = torch.arange(source) % CLASSES
     return Batch(
-        Labelled(images(step, source, 0)[s], labels[s], torch.arange(source)[s]),
-        Unlabelled(images(step, target, 1)[t], torch.arange(target)[t]),
+        Labelled(images(step, source, 0)[s].to(dtype), labels[s], torch.arange(source)[s]),
+        Unlabelled(images(step, target, 1)[t].to(dtype), torch.arange(target)[t]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Self-asserting pieces that run on every rank of a torchrun job; test_distributed.py starts them by name."""
+"""Self-asserting pieces that run on every rank of a torchrun job; test_ranks.py starts them by name."""
 
 import os
 import sys

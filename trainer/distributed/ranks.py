@@ -1,4 +1,4 @@
-"""The ranks of a run: wrapping, backward, sums and messages. The only file that imports accelerate."""
+"""The ranks of a run: how they find each other, sums and messages between them."""
 
 import os
 import traceback
@@ -11,11 +11,44 @@ import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import InitProcessGroupKwargs
+from accelerate.utils import DDPCommunicationHookType, DistributedDataParallelKwargs, InitProcessGroupKwargs
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from trainer.distributed.engine import Engine
+from trainer.distributed.launch import Launch, read_launch
 from trainer.errors import Crash, UserError
+
+
+def start_accelerator(launch: Launch, precision: str, timeout: float, compression: str) -> Accelerator:
+    """The process group, and accelerate's settings for it."""
+    on_cpu, zero = not torch.cuda.is_available(), None
+    if launch.zero:
+        from trainer.distributed.zero import plugin  # deepspeed takes seconds to import
+
+        zero = plugin(launch.zero, precision, compression)
+    group = InitProcessGroupKwargs(timeout=timedelta(seconds=timeout))
+    if launch.zero and on_cpu:
+        group.backend = "gloo"
+    hook = DDPCommunicationHookType.BF16 if compression == "bf16" else DDPCommunicationHookType.NO
+    ddp = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True, comm_hook=hook)
+    return Accelerator(
+        cpu=on_cpu and zero is None,  # told so, accelerate would leave DeepSpeed aside
+        mixed_precision="no" if precision == "fp32" or zero else precision,  # DeepSpeed's would cast the weights
+        deepspeed_plugin=zero,
+        kwargs_handlers=[group, ddp],
+        step_scheduler_with_optimizer=False,
+    )
+
+
+def refuse_lonely_ranks(rank: int, world: int) -> None:
+    """Processes that were started together but do not see each other would each train a run of its own."""
+    launched = int(os.environ.get("WORLD_SIZE", 1))
+    if launched != world:
+        raise UserError(
+            f"{launched} processes were launched but each believes to be rank {rank} of {world}: start them with "
+            f"accelerate launch --config_file configs/accelerate/cpu.yaml (or gpus.yaml) --num_processes {launched}."
+        )
 
 
 class Ranks:
@@ -24,45 +57,35 @@ class Ranks:
     Args:
         precision: fp32, bf16 or fp16.
         timeout: seconds after which a collective that does not end stops the run.
+        compression: format in which gradients travel between the ranks: none (as they are) or bf16.
 
     Raises:
-        UserError: fp16 without a GPU, or a launch whose processes do not see each other.
+        UserError: fp16 without a GPU, or a launch that cannot do what the run asks for.
     """
 
-    def __init__(self, precision: str = "fp32", timeout: float = 600.0) -> None:
+    def __init__(self, precision: str = "fp32", timeout: float = 600.0, compression: str = "none") -> None:
         if precision == "fp16" and not torch.cuda.is_available():
             raise UserError("train.precision: fp16 needs a GPU; choose bf16 or fp32 on a CPU.")
-        self.accelerator = Accelerator(
-            mixed_precision="no" if precision == "fp32" else precision,
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(seconds=timeout))],
-            step_scheduler_with_optimizer=False,
-        )
+        self.launch, self.precision = read_launch(precision), precision
+        self.accelerator = start_accelerator(self.launch, precision, timeout, compression)
         self.rank = int(self.accelerator.process_index)
         self.world = int(self.accelerator.num_processes)
         self.device = cast(torch.device, self.accelerator.device)
         self.main = bool(self.accelerator.is_main_process)
-        launched = int(os.environ.get("WORLD_SIZE", 1))
-        if launched != self.world:
-            raise UserError(
-                f"{launched} processes were launched but each believes to be rank {self.rank} of {self.world}: on CPUs "
-                f"start them with ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes {launched}."
-            )
+        refuse_lonely_ranks(self.rank, self.world)
 
-    def wrap(self, method: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+    def engine(self, method: nn.Module, optimizer: Optimizer) -> Engine:
         """The method and its optimiser, ready for these ranks and this precision."""
-        method, optimizer = self.accelerator.prepare(method, optimizer)
-        return method, optimizer
+        if not self.launch.zero:
+            return Engine(self.accelerator, method, optimizer)
+        from trainer.distributed.zero import ZeroEngine  # deepspeed takes seconds to import
 
-    def backward(self, share: Tensor) -> None:
-        """Backward of this rank's share of a loss.
+        return ZeroEngine(self.accelerator, method, optimizer)
 
-        Gradients are averaged over the ranks while shares add up, hence the factor.
-        """
-        self.accelerator.backward(share * self.world)
-
-    def precision_region(self) -> Any:
-        """Context manager: the run's autocast, for passes outside the wrapped method."""
-        return self.accelerator.autocast()
+    def precision_region(self) -> torch.autocast:
+        """Context manager: the run's autocast, for passes outside the engine."""
+        dtype = torch.float16 if self.precision == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, dtype, enabled=self.precision != "fp32")
 
     def sum(self, value: Tensor) -> Tensor:
         """Sum over the ranks, without gradient."""
@@ -111,16 +134,6 @@ class Ranks:
             raise Crash("\n".join(failures), everywhere=True)
         if mistakes:
             raise UserError("\n".join(mistakes))
-
-    def scaler_state(self) -> dict[str, Any]:
-        """State of the fp16 gradient scaler; empty without one."""
-        scaler = self.accelerator.scaler
-        return scaler.state_dict() if scaler is not None else {}
-
-    def restore_scaler(self, state: dict[str, Any]) -> None:
-        """Put the scaler's state back."""
-        if self.accelerator.scaler is not None and state:
-            self.accelerator.scaler.load_state_dict(state)
 
     def close(self) -> None:
         """Leave the process group; another run in this process may have another precision."""

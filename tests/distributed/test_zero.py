@@ -1,0 +1,78 @@
+"""DeepSpeed ZeRO-1 and ZeRO-2 compute what DDP computes, and each goes on from what the others saved."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.runs import assert_identical
+
+REPOSITORY = Path(__file__).parents[2]
+pytestmark = pytest.mark.two
+
+
+def start(file: Path, zero: int, *words: str, ranks: int = 2) -> dict[str, Any]:
+    """Run the worker under ZeRO (0: without DeepSpeed), as accelerate launch would start it."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(ranks)]
+    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    if zero:
+        own |= {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": str(zero)}
+    done = subprocess.run(
+        [*launcher, "-m", "tests.distributed.zero_worker", str(file), *words],
+        env=os.environ | own, cwd=REPOSITORY, text=True, capture_output=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return torch.load(file, weights_only=True)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("zero")
+
+
+@pytest.fixture(scope="module")
+def straight(folder: Path) -> dict[int, dict[str, Any]]:
+    """Twenty steps in float32 under DDP, ZeRO-1 and ZeRO-2."""
+    return {zero: start(folder / f"straight{zero}.pt", zero, "fp32") for zero in (0, 1, 2)}
+
+
+def assert_close(one: dict[str, Any], other: dict[str, Any], tolerance: float) -> None:
+    """Equal losses of every step that both made, and equal last weights."""
+    steps = [key for key in one if key.startswith("loss") and key in other]
+    assert len(steps) >= 30
+    for key in steps:
+        torch.testing.assert_close(
+            one[key], other[key], atol=tolerance, rtol=tolerance, msg=lambda m, k=key: f"{k}: {m}"
+        )
+    for part in ("method", "optimizer"):
+        a, b = (state["end"][part].get("state", state["end"][part]) for state in (one, other))
+        torch.testing.assert_close(a, b, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("zero", [1, 2])
+def test_zero_computes_what_ddp_computes(straight: dict[int, dict[str, Any]], zero: int) -> None:
+    assert_close(straight[0], straight[zero], 1e-6)
+
+
+@pytest.mark.parametrize("zero", [1, 2])
+def test_zero_resumes_bit_for_bit(straight: dict[int, dict[str, Any]], folder: Path, zero: int) -> None:
+    resumed = start(folder / f"resumed{zero}.pt", zero, "fp32", str(folder / f"straight{zero}.pt"))
+    assert_identical(straight[zero]["end"], resumed["end"])
+
+
+@pytest.mark.parametrize(("before", "after", "ranks"), [(0, 2, 3), (2, 0, 1), (1, 2, 2)])
+def test_a_run_goes_on_under_another_launch(
+    straight: dict[int, dict[str, Any]], folder: Path, before: int, after: int, ranks: int
+) -> None:
+    file = folder / f"from{before}to{after}.pt"
+    moved = start(file, after, "fp32", str(folder / f"straight{before}.pt"), ranks=ranks)
+    assert_close(straight[before], moved, 1e-6)
+
+
+def test_bf16_is_ddps_bf16(folder: Path) -> None:
+    ddp, zero = (start(folder / f"bf16_{zero}.pt", zero, "bf16") for zero in (0, 2))
+    assert_close(ddp, zero, 1e-3)

@@ -1,0 +1,46 @@
+"""Trains a tiny HDA+ToAlign on the ranks of a torchrun job, plain or under DeepSpeed; started by test_zero.py.
+
+Arguments: file for the result, precision, and optionally a file whose step 10 is resumed.
+"""
+
+import copy
+import sys
+
+import torch
+
+from tests.methods import profiles, tiny
+from trainer.distributed import Ranks
+from trainer.methods.base import progress_of
+from trainer.optimizer import build_optimizer, set_learning_rate
+
+SOURCE, TARGET, MIDDLE, STEPS = 7, 5, 10, 20
+
+
+def train(ranks: Ranks, saved: dict[str, dict[str, torch.Tensor]] | None) -> dict[str, object]:
+    """Global losses of each step, the state in mid-run, and the last one."""
+    method = tiny.build(profiles.settings("hda_toalign")).float()
+    engine = ranks.engine(method, build_optimizer(method, tiny.OPTIM))
+    over = tiny.global_batch(SOURCE, TARGET, ranks.rank, ranks.world)
+    result: dict[str, object] = {}
+    if saved is not None:
+        engine.restore(saved["method"], saved["optimizer"], saved["scaler"])
+    for step in range(0 if saved is None else MIDDLE, STEPS):
+        over.begin(step)
+        set_learning_rate(engine.optimizer, tiny.OPTIM, step, tiny.STEPS)
+        batch = tiny.batch(step, SOURCE, TARGET, ranks.rank, ranks.world, dtype=torch.float32)
+        losses = engine("train", batch, progress_of(method, 50 + step, tiny.STEPS), over)
+        engine.update(torch.stack(list(losses.values())).sum())
+        result |= {f"loss {step} {key}": over.sum(value.detach().float()) for key, value in losses.items()}
+        if step + 1 in (MIDDLE, STEPS):
+            state = {"method": method.state_dict()} | engine.state()
+            result["middle" if step + 1 == MIDDLE else "end"] = copy.deepcopy(state)
+    return result
+
+
+if __name__ == "__main__":
+    file, precision, *source = sys.argv[1:]
+    ranks = Ranks(precision)
+    result = train(ranks, torch.load(source[0], weights_only=True)["middle"] if source else None)
+    if ranks.main:
+        torch.save(result, file)
+    ranks.close()

@@ -1,0 +1,77 @@
+"""What the launcher asked for, read from the environment before anything is started, and what is refused of it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from trainer.errors import UserError
+
+REFUSED = {
+    0: "DeepSpeed's stage 0 is DDP with another name.",
+    3: "DeepSpeed's ZeRO-3 splits the weights themselves, and a method reads them outside the forward of their own "
+    "layer (ToAlign's weight is a row of the classifier; evaluations and checkpoints run outside the engine): there, "
+    "a rank would hold nothing.",
+}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How the ranks hold the optimiser: where a run runs is the launcher's matter, what it computes the settings'."""
+
+    zero: int = 0
+    """DeepSpeed ZeRO stage; 0: plain DDP (or one process)."""
+
+    @property
+    def title(self) -> str:
+        """For tags and tables: ddp, zero1 or zero2."""
+        return f"zero{self.zero}" if self.zero else "ddp"
+
+
+def read_launch(precision: str, environment: Mapping[str, str] = os.environ) -> Launch:
+    """What `accelerate launch` put into the environment.
+
+    Args:
+        precision: the run's own (fp32, bf16 or fp16).
+        environment: of this process.
+
+    Raises:
+        UserError: another precision than the run's, a ZeRO stage that cannot be exact here, or a DeepSpeed
+            configuration of the user's own.
+    """
+    asked = environment.get("ACCELERATE_MIXED_PRECISION", "no")
+    if asked not in ("no", precision):
+        raise UserError(
+            f"accelerate launch asks for {asked} but train.precision is {precision}: choose the precision with "
+            f"train.precision, and launch with --mixed_precision no."
+        )
+    if environment.get("ACCELERATE_USE_DEEPSPEED", "false").lower() != "true":
+        return Launch()
+    if find_spec("deepspeed") is None or find_spec("transformers") is None:
+        raise UserError(
+            "The launch asks for DeepSpeed: pip install deepspeed transformers (accelerate needs both), or launch with "
+            "configs/accelerate/gpus.yaml."
+        )
+    refuse_deepspeed_file(environment)
+    stage = int(environment.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "2"))
+    if stage in REFUSED:
+        raise UserError(f"{REFUSED[stage]} Launch with configs/accelerate/zero1.yaml, zero2.yaml or gpus.yaml.")
+    if precision == "fp16":
+        raise UserError("train.precision: fp16 is not available under DeepSpeed; choose bf16, or launch without it.")
+    return Launch(stage)
+
+
+def refuse_deepspeed_file(environment: Mapping[str, str]) -> None:
+    """The engine's configuration follows from the run; a second one would silently be another run."""
+    offloads = [
+        environment.get(f"ACCELERATE_DEEPSPEED_OFFLOAD_{kind}_DEVICE", "none") for kind in ("OPTIMIZER", "PARAM")
+    ]
+    if environment.get("ACCELERATE_DEEPSPEED_CONFIG_FILE", "none") not in ("", "none", "None"):
+        raise UserError(
+            "A DeepSpeed configuration file cannot be given: the trainer writes it from the run's settings. "
+            "Give zero_stage 1 or 2 in accelerate's file and leave out deepspeed_config_file."
+        )
+    if any(device not in ("", "none", "None") for device in offloads):
+        raise UserError(
+            "DeepSpeed's offloading is not supported; set offload_optimizer_device and offload_param_device to none."
+        )
