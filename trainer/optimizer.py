@@ -1,5 +1,8 @@
 """The one optimiser: SGD whose groups follow the learning-rate law with a factor each."""
 
+from typing import Any
+
+import torch
 from torch import nn
 from torch.optim import SGD, Optimizer
 
@@ -22,7 +25,7 @@ def build_optimizer(method: Method, settings: Optim) -> SGD:
         {"name": name, "params": parameters, "factor": factors[name]}
         for name, parameters in method.parameter_groups().items()
     ]
-    return SGD(
+    optimizer = SGD(
         groups,
         lr=settings.lr,
         momentum=settings.momentum,
@@ -30,6 +33,21 @@ def build_optimizer(method: Method, settings: Optim) -> SGD:
         weight_decay=settings.weight_decay,
         fused=settings.fused,
     )
+    if settings.fused and settings.momentum > 0:
+        optimizer.register_step_pre_hook(_start_momentum)
+    return optimizer
+
+
+def _start_momentum(optimizer: Optimizer, *_: Any) -> None:
+    """Momentum starts at zero, which makes the first update the same.
+
+    Torch's fused kernel (2.15) allocates it without a value: when the gradient scaler skips the very first update,
+    the second one would add what happened to be in memory.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is not None and "momentum_buffer" not in optimizer.state[parameter]:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
 
 def set_learning_rate(optimizer: Optimizer, settings: Optim, step: int, steps: int) -> float:

@@ -58,12 +58,8 @@ def test_extreme_logits_stay_finite(name: str) -> None:
     method = tiny.build(profiles.settings(name)).float()
     with torch.no_grad():
         method.head.main.weight.mul_(1e5)
-    data = tiny.batch(0, 6, 6)
-    single = type(data)(
-        type(data.source)(data.source.images.float(), data.source.labels, data.source.index),
-        type(data.target)(data.target.images.float(), data.target.index),
-    )
-    losses = method("train", single, progress_of(method, 100, tiny.STEPS), tiny.global_batch(6, 6))
+    data = tiny.single(tiny.batch(0, 6, 6))
+    losses = method("train", data, progress_of(method, 100, tiny.STEPS), tiny.global_batch(6, 6))
     torch.stack(list(losses.values())).sum().backward()
     assert all(math.isfinite(value.item()) for value in losses.values())
     assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)

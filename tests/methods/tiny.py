@@ -50,6 +50,14 @@ def batch(
     )
 
 
+def single(data: Batch) -> Batch:
+    """The same batch in float32."""
+    source, target = data.source, data.target
+    return Batch(
+        Labelled(source.images.float(), source.labels, source.index), Unlabelled(target.images.float(), target.index)
+    )
+
+
 def global_batch(source: int, target: int, rank: int = 0, world: int = 1) -> GlobalBatch:
     return GlobalBatch(source, target, rank, world, seed=7)
 

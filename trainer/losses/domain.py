@@ -15,8 +15,8 @@ def binary_domain_loss(logits: Tensor, weights: Tensor, split: int) -> Tensor:
         weights: [b_s + b_t], summing to one in each domain of the global batch.
         split: b_s.
     """
-    source = torch.sigmoid(full(logits)).flatten()
-    right = torch.cat([source[:split], 1.0 - source[split:]])
+    logits = full(logits).flatten()
+    right = torch.sigmoid(torch.cat([logits[:split], -logits[split:]]))  # 1 - sigmoid(d) would be 0 from d = 17 on
     return 0.5 * (weights * -torch.log(right + 1e-8)).sum()
 
 

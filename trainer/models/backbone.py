@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.error import URLError
 
 import timm
@@ -15,6 +15,7 @@ from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
 from trainer.errors import UserError
+from trainer.losses.precision import full
 from trainer.models import efficientnet_lite
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -46,8 +47,8 @@ class Backbone(nn.Module):
         self.normalisation = normalisation
 
     def forward(self, images: Tensor) -> Tensor:
-        """[b, 3, H, W] -> [b, C]."""
-        return cast(Tensor, self.body(images))
+        """[b, 3, H, W] -> [b, C] in at least float32: what autocast lowers ends here."""
+        return full(self.body(images))
 
 
 def build_backbone(name: str, weights: str) -> Backbone:

@@ -22,9 +22,10 @@ def task_features(features: Tensor, weights: Tensor, scale: float | None = None)
         [b, C] in at least float32.
     """
     features, weights = full(features), full(weights)
-    weighted = weights * features
     if scale is not None:
-        return scale * weighted
+        return scale * weights * features
+    largest = (weights * features).detach().abs().amax(1, keepdim=True)
+    weighted = weights / torch.where(largest > 0, largest, 1.0) * features  # s w is the same, its squares stay in range
     energy, kept = features.square().sum(1, keepdim=True), weighted.square().sum(1, keepdim=True)
     usable = (energy > 0) & (kept > 0)
     ratio = torch.where(usable, energy, 1.0) / torch.where(usable, kept, 1.0)

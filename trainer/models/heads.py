@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from trainer.losses.precision import full
 
 
 @dataclass(frozen=True)
@@ -16,9 +20,22 @@ class HeadOutput:
     """[b, K], what was subtracted from the main classifier (z in HDA and GVB), or None."""
 
 
-def linear(inputs: int, outputs: int, slope: float = 0.0) -> nn.Linear:
+class Linear(nn.Linear):
+    """A linear layer that computes in at least float32, under autocast too.
+
+    Heads and discriminators are a thousandth of a step's work, and theirs are the numbers that softmaxes, entropies,
+    differences of logits and ToAlign's w are sensitive to; float16 ends at 65504, which such numbers can pass.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[b, inputs] -> [b, outputs]."""
+        with torch.autocast(input.device.type, enabled=False):
+            return F.linear(full(input), full(self.weight), full(self.bias))
+
+
+def linear(inputs: int, outputs: int, slope: float = 0.0) -> Linear:
     """Linear layer with kaiming-normal weights, std sqrt(2 / ((1 + slope^2) inputs)), and zero bias."""
-    layer = nn.Linear(inputs, outputs)
+    layer = Linear(inputs, outputs)
     nn.init.kaiming_normal_(layer.weight, a=slope)
     nn.init.zeros_(layer.bias)
     return layer

@@ -5,6 +5,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from trainer.losses.precision import full
+
 
 class _Reverse(torch.autograd.Function):
     @staticmethod
@@ -21,8 +23,10 @@ class _Reverse(torch.autograd.Function):
 def reverse_gradient(x: Tensor, coefficient: Tensor) -> Tensor:
     """Identity whose gradient is multiplied by -coefficient (Ganin et al. 2016, eq. 17).
 
+    Returns x in at least float32, so that the gradient is still whole when it is turned round.
+
     Args:
         x: any shape.
         coefficient: 0-d tensor, so that a captured graph need not be rebuilt when it moves.
     """
-    return cast(Tensor, _Reverse.apply(x, coefficient))
+    return cast(Tensor, _Reverse.apply(full(x), coefficient))

@@ -1,0 +1,68 @@
+"""Models: what is computed in at least float32, and ToAlign's scale at its extremes."""
+
+import pytest
+import torch
+
+from trainer.models.decomposition import task_features
+from trainer.models.heads import linear
+from trainer.models.reversal import reverse_gradient
+
+HALVES = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+
+
+@HALVES
+def test_a_linear_layer_is_float32_under_autocast(dtype: torch.dtype) -> None:
+    layer = linear(16, 4)
+    x = torch.randn(5, 16)
+    expected = layer(x)
+    with torch.autocast("cpu", dtype):
+        assert torch.equal(layer(x), expected)
+    half = x.to(dtype).requires_grad_()
+    layer.to(dtype)(half).sum().backward()
+    assert layer(half).dtype == torch.float32
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.dtype == half.grad.dtype == dtype  # type: ignore[union-attr]
+    assert layer.double()(x.double()).dtype == torch.float64
+
+
+@HALVES
+def test_the_reversal_rounds_no_coefficient(dtype: torch.dtype) -> None:
+    x = torch.randn(50).to(dtype).requires_grad_()
+    gradient, coefficient = torch.randn(50), torch.tensor(0.7)
+    out = reverse_gradient(x, coefficient)
+    assert out.dtype == torch.float32
+    out.backward(gradient)
+    assert x.grad is not None
+    assert torch.equal(x.grad, (-coefficient * gradient).to(dtype))
+
+
+@pytest.mark.parametrize("feature", [1e-15, 1e-6, 1.0, 1e4, 1e15])
+@pytest.mark.parametrize("weight", [1e-22, 1e-8, 1.0, 1e4, 1e18])
+def test_the_task_feature_in_float32_is_that_of_float64(feature: float, weight: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    f = feature * torch.rand(6, 16, generator=generator)
+    w = weight * torch.randn(6, 16, generator=generator)
+    own, wide = f.clone().requires_grad_(), f.double().requires_grad_()
+    single, double = task_features(own, w), task_features(wide, w.double())
+    slope = torch.randn(6, 16, generator=generator)
+    single.backward(slope)
+    double.backward(slope.double())
+    assert own.grad is not None
+    assert wide.grad is not None
+    torch.testing.assert_close(single.double() / feature, double / feature, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(own.grad.double(), wide.grad, rtol=1e-4, atol=1e-5)
+
+
+@HALVES
+def test_features_or_weights_without_energy_keep_the_feature(dtype: torch.dtype) -> None:
+    f, w = torch.rand(4, 16), torch.randn(4, 16)
+    f[0], w[1] = 0, 0
+    f[2, ::2], w[2, 1::2] = 0, 0
+    half = f.to(dtype).requires_grad_()
+    out = task_features(half, w)
+    out.sum().backward()
+    assert out.dtype == torch.float32
+    assert torch.equal(out[:3], half[:3].float())
+    assert half.grad is not None
+    assert torch.equal(half.grad[:3], torch.ones(3, 16, dtype=dtype))
+    assert torch.isfinite(half.grad).all()
