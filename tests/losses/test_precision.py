@@ -41,7 +41,7 @@ def align(x: Tensor, d: Tensor, entropies: bool) -> list[Tensor]:
 @pytest.mark.parametrize("discriminator", [1.0, 15.0, 20.0, 1e4])
 @pytest.mark.parametrize("size", [1.0, 30.0, 1e4])
 def test_domain_losses_and_their_gradients(size: float, discriminator: float, entropies: bool) -> None:
-    values = discriminator * torch.linspace(-1, 1, ROWS).flip(0).unsqueeze(1)
+    values = discriminator * torch.linspace(-1, 1, ROWS).unsqueeze(1)  # the target looks like the source
     results = []
     for dtype in (torch.float32, torch.float64):
         x, d = logits(size).to(dtype).requires_grad_(), values.detach().to(dtype).requires_grad_()
@@ -50,5 +50,5 @@ def test_domain_losses_and_their_gradients(size: float, discriminator: float, en
         assert x.grad is not None or not entropies
         results.append([*losses, *([x.grad] if entropies else []), d.grad])
     for single, double in zip(*results, strict=True):
-        scale = double.abs().max().item()
-        torch.testing.assert_close(single.double(), double, rtol=1e-5, atol=1e-6 * max(scale, 1e-3))
+        largest = max(double.abs().max().item(), 1e-3)
+        torch.testing.assert_close(single.double(), double, rtol=1e-5, atol=0 if double.dim() == 0 else 1e-5 * largest)

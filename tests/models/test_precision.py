@@ -1,13 +1,58 @@
 """Models: what is computed in at least float32, and ToAlign's scale at its extremes."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
+import torch.distributed as dist
+from torch import nn
 
+from trainer.models.batch_norm import BatchNorm, statistics
 from trainer.models.decomposition import task_features
-from trainer.models.heads import linear
+from trainer.models.heads import Head, linear
 from trainer.models.reversal import reverse_gradient
 
 HALVES = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[None]:
+    """A process group of one, so that the text for many ranks runs."""
+    dist.init_process_group("gloo", store=dist.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@HALVES
+@pytest.mark.usefixtures("group")
+@pytest.mark.parametrize("synchronised", [False, True])
+def test_batch_statistics_of_half_maps_are_float32(dtype: torch.dtype, synchronised: bool) -> None:
+    maps = (100 + torch.randn(8, 3, 5, 5, generator=torch.Generator().manual_seed(0))).to(dtype)
+    layer = BatchNorm(nn.BatchNorm2d(3), synchronise=True)
+    x = maps.clone().requires_grad_()
+    with torch.autocast("cpu", dtype):
+        out = layer._synchronised(x) if synchronised else layer(x)
+    out.float().square().sum().backward()
+    mean, variance = statistics(layer)
+    assert out.dtype == dtype
+    assert mean.dtype == variance.dtype == torch.float32
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.dtype == torch.float32
+    wide = maps.double()
+    torch.testing.assert_close(mean.double(), 0.1 * wide.mean((0, 2, 3)), rtol=1e-6, atol=0)
+    torch.testing.assert_close(variance.double(), 0.9 + 0.1 * wide.var((0, 2, 3)), rtol=1e-5, atol=0)
+
+
+@HALVES
+@pytest.mark.parametrize("kind", ["plain", "gvb", "hda"])
+def test_the_weight_is_the_gradient_of_the_logits_that_autocast_makes(kind: str, dtype: torch.dtype) -> None:
+    head, labels = Head(kind, 16, 4), torch.arange(6) % 4  # type: ignore[arg-type]
+    features = torch.randn(6, 16, requires_grad=True)
+    with torch.autocast("cpu", dtype):
+        scores = head(features).logits.gather(1, labels.unsqueeze(1))
+    (gradient,) = torch.autograd.grad(scores.sum(), features)
+    torch.testing.assert_close(head.class_weights(labels), gradient, rtol=1e-6, atol=1e-6)
 
 
 @HALVES
