@@ -1,6 +1,5 @@
 """Self-asserting pieces that run on every rank of a torchrun job; test_ranks.py starts them by name."""
 
-import os
 import sys
 import time
 
@@ -54,7 +53,6 @@ def oversleep() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("ACCELERATE_USE_CPU", "true")
     everyone = Ranks()
     globals()[sys.argv[1]](everyone)
     everyone.close()

@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def torchrun(name: str) -> subprocess.CompletedProcess[str]:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3"]
-    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     return subprocess.run(
         [*launcher, "-m", "tests.distributed.ranks_script", name],
         env=environment, cwd=REPOSITORY, text=True, capture_output=True, timeout=120,
