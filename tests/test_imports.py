@@ -30,7 +30,9 @@ ALLOWED: dict[str, set[str]] = {
     "folder": {"errors", "settings", "config", "durable"},
     "data": BASIS | {"data", "global_batch"},
     "tracking": {"errors", "settings", "tracking"},
-    "distributed": {"errors", "distributed"},
+    "launch_check": {"errors"},
+    "interface": set(),
+    "distributed": {"errors", "distributed", "interface", "launch_check"},
     "optimizer": {"settings", "methods", "schedules"},
     "meters": {"distributed"},
     "agreement": {"errors", "distributed"},
@@ -55,7 +57,8 @@ ALLOWED: dict[str, set[str]] = {
         "outcome",
     }
     | {"models", "optimizer", "stopping", "tracking", "watchdog"},
-    "main": {"errors", "settings", "config", "session"},
+    "lost_peer": set(),
+    "main": {"errors", "settings", "config", "lost_peer", "session"},
     "launch": {"errors", "settings", "config", "data", "tracking", "launch"},
 }
 ONLY_HERE = {"accelerate": {"distributed"}, "deepspeed": {"distributed"}, "mlflow": {"tracking"}}

@@ -1,0 +1,34 @@
+"""The network interface over which this node reaches the others; gloo would guess it from the host's name."""
+
+import os
+import socket
+
+import psutil
+
+
+def name_interface() -> None:
+    """Set GLOO_SOCKET_IFNAME in a launch over several nodes, unless the user did.
+
+    Without it gloo listens on the address that the host's name resolves to, which on many hosts is 127.0.0.1 and out of
+    reach of the other nodes. NCCL finds its interfaces itself.
+    """
+    several = int(os.environ.get("WORLD_SIZE", 1)) > int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    if several and "MASTER_ADDR" in os.environ and "GLOO_SOCKET_IFNAME" not in os.environ:
+        interface = interface_towards(os.environ["MASTER_ADDR"])
+        if interface is not None:
+            os.environ["GLOO_SOCKET_IFNAME"] = interface
+
+
+def interface_towards(host: str) -> str | None:
+    """Name of the interface that packets to a host leave by; None where the system has no answer."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.connect(address)  # a datagram socket: chooses the route, sends nothing
+            own = probe.getsockname()[0]
+    except OSError:  # the rendezvous says it better
+        return None
+    for name, addresses in psutil.net_if_addrs().items():
+        if any(entry.address.split("%")[0] == own for entry in addresses):
+            return name
+    return None

@@ -1,0 +1,44 @@
+"""Refuses launches of several processes of which each believes to be alone."""
+
+import os
+from collections.abc import Mapping
+
+from trainer.errors import UserError
+
+SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Where torchrun and the MPI launchers say how many processes they started."""
+
+
+def refuse_lonely_ranks(world: int, environment: Mapping[str, str] = os.environ) -> None:
+    """Compare what was launched with what this process sees.
+
+    Args:
+        world: number of ranks this process trains with.
+        environment: variables a launcher sets.
+
+    Raises:
+        UserError: more processes were launched than see each other, or accelerate started one in place of several.
+    """
+    for name in SIZES:
+        launched = int(environment.get(name) or 1)
+        if launched > 1 and launched != world:
+            raise UserError(
+                f"{launched} processes were launched ({name}={launched}) but each of them sees {world}: "
+                f"launch with --config_file configs/accelerate/gpus.yaml (cpu.yaml on CPUs) --num_processes {launched}."
+            )
+    if world == 1 and single_instead_of_several(environment):
+        raise UserError(
+            "accelerate was asked for several processes and started one (as it does with --cpu, with one.yaml, with "
+            "distributed_type MULTI_CPU, and where there are fewer than two GPUs): use --config_file "
+            "configs/accelerate/gpus.yaml, or cpu.yaml on CPUs. If one process is meant, use one.yaml without "
+            "--num_processes, and unset MASTER_PORT."
+        )
+
+
+def single_instead_of_several(environment: Mapping[str, str]) -> bool:
+    """Whether this is the lone process that accelerate 1.15 starts where several were asked for.
+
+    Its launcher of one process sets MASTER_PORT only if --num_processes or --num_machines is above 1, and never a rank.
+    """
+    by_accelerate = "ACCELERATE_DYNAMO_BACKEND" in environment and "MASTER_PORT" in environment
+    return by_accelerate and "RANK" not in environment and not any(name in environment for name in SIZES)
