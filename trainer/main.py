@@ -7,10 +7,12 @@ Exit codes: 0 done, 64 the user must mend something, 70 the run broke, 75 stoppe
 import logging
 import os
 import sys
+import time
 import traceback
 
 from trainer import config
 from trainer.errors import CRASH, INTERRUPTED, STOPPED, USER_ERROR, Crash, UserError
+from trainer.lost_peer import LINGER, lost_peer
 from trainer.settings import Run
 
 
@@ -26,8 +28,13 @@ def main(words: list[str]) -> int:
         code, message, alike = CRASH, str(error), error.everywhere or "WORLD_SIZE" not in os.environ
     except KeyboardInterrupt:
         code, message = INTERRUPTED, "interrupted before a checkpoint; the newest one, if any, is good"
-    except Exception:  # whatever broke: the exit code is a contract, the trace says the rest
-        traceback.print_exc()
+    except Exception as error:  # whatever broke: the exit code is a contract, the trace says the rest
+        lost = lost_peer(error)
+        if lost is None:
+            traceback.print_exc()
+            return CRASH
+        print(f"\nerror: rank {rank}: {lost}", file=sys.stderr, flush=True)  # a progress bar may be on this line
+        time.sleep(LINGER)
         return CRASH
     if rank == "0" or not alike:
         print(f"error: {message}" if alike else f"error: rank {rank}: {message}", file=sys.stderr)

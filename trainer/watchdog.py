@@ -5,8 +5,12 @@ import os
 import sys
 import threading
 import time
+from typing import Final
 
 from trainer.errors import CRASH
+
+LINGER: Final = 2.0
+"""Seconds between the report and the end: the connections break with it, and by then all ranks have written theirs."""
 
 
 class Watchdog:
@@ -46,4 +50,5 @@ class Watchdog:
                 print(f"error: rank {self.rank} made no progress for {silent:.0f} s; its threads:", file=sys.stderr)
                 faulthandler.dump_traceback(sys.stderr)
                 sys.stderr.flush()
+                time.sleep(LINGER)
                 os._exit(CRASH)

@@ -1,11 +1,10 @@
 """The ranks of a run: how they find each other, sums and messages between them."""
 
-import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 import torch.distributed as dist
@@ -18,6 +17,11 @@ from torch.optim import Optimizer
 from trainer.distributed.engine import Engine
 from trainer.distributed.launch import Launch, read_launch
 from trainer.errors import Crash, UserError
+from trainer.interface import name_interface
+from trainer.launch_check import refuse_lonely_ranks
+
+LATER: Final = 10.0
+"""Seconds by which a collective outlasts the watchdog."""
 
 
 def start_accelerator(launch: Launch, precision: str, timeout: float, compression: str) -> Accelerator:
@@ -27,7 +31,7 @@ def start_accelerator(launch: Launch, precision: str, timeout: float, compressio
         from trainer.distributed.zero import plugin  # deepspeed takes seconds to import
 
         zero = plugin(launch.zero, precision, compression)
-    group = InitProcessGroupKwargs(timeout=timedelta(seconds=timeout))
+    group = InitProcessGroupKwargs(timeout=timedelta(seconds=timeout + LATER))
     if launch.zero and on_cpu:
         group.backend = "gloo"
     hook = DDPCommunicationHookType.BF16 if compression == "bf16" else DDPCommunicationHookType.NO
@@ -41,22 +45,13 @@ def start_accelerator(launch: Launch, precision: str, timeout: float, compressio
     )
 
 
-def refuse_lonely_ranks(rank: int, world: int) -> None:
-    """Processes that were started together but do not see each other would each train a run of its own."""
-    launched = int(os.environ.get("WORLD_SIZE", 1))
-    if launched != world:
-        raise UserError(
-            f"{launched} processes were launched but each believes to be rank {rank} of {world}: start them with "
-            f"accelerate launch --config_file configs/accelerate/cpu.yaml (or gpus.yaml) --num_processes {launched}."
-        )
-
-
 class Ranks:
     """The processes that train together; one of them is main.
 
     Args:
         precision: fp32, bf16 or fp16.
-        timeout: seconds after which a collective that does not end stops the run.
+        timeout: the watchdog's patience in seconds; a collective gives up a little later, since only the watchdog
+            writes the stacks of all ranks.
         compression: format in which gradients travel between the ranks: none (as they are) or bf16.
 
     Raises:
@@ -67,12 +62,13 @@ class Ranks:
         if precision == "fp16" and not torch.cuda.is_available():
             raise UserError("train.precision: fp16 needs a GPU; choose bf16 or fp32 on a CPU.")
         self.launch, self.precision = read_launch(precision), precision
+        name_interface()
         self.accelerator = start_accelerator(self.launch, precision, timeout, compression)
         self.rank = int(self.accelerator.process_index)
         self.world = int(self.accelerator.num_processes)
         self.device = cast(torch.device, self.accelerator.device)
         self.main = bool(self.accelerator.is_main_process)
-        refuse_lonely_ranks(self.rank, self.world)
+        refuse_lonely_ranks(self.world)
 
     def engine(self, method: nn.Module, optimizer: Optimizer) -> Engine:
         """The method and its optimiser, ready for these ranks and this precision."""
