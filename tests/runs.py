@@ -34,13 +34,16 @@ def words(root: Path, output: Path, method: str = "hda_toalign", **options: str)
     return files + [word for key, value in given.items() for word in (f"--{key}", value)]
 
 
+def accelerate(name: str) -> Path:
+    """A launch file of the project."""
+    return REPOSITORY / f"configs/accelerate/{name}.yaml"
+
+
 def command(arguments: list[str], ranks: int = 1) -> list[str]:
     """The run as its users start it: on one process, or on ranks of this machine's CPUs."""
-    many = ["--multi_gpu", "--num_processes", str(ranks), "--num_machines", "1"]
-    one = ["--config_file", str(REPOSITORY / "configs/accelerate/one.yaml")]
-    extra = ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", *(one if ranks == 1 else many + extra)]
-    return [*launcher, str(REPOSITORY / "trainer/main.py"), *arguments]
+    several = ["--config_file", str(accelerate("cpu")), "--num_processes", str(ranks)]
+    how = ["--config_file", str(accelerate("one"))] if ranks == 1 else several
+    return [sys.executable, "-m", "accelerate.commands.launch", *how, str(REPOSITORY / "trainer/main.py"), *arguments]
 
 
 def environment() -> dict[str, str]:
