@@ -59,7 +59,7 @@ class Nodes:
         with errors.open("wb") as file:
             return subprocess.Popen(
                 [*self.enter, "ip", "netns", "exec", node, *command],
-                env=runs.environment(ranks=2), cwd=runs.REPOSITORY, stdout=subprocess.DEVNULL, stderr=file,
+                env=runs.environment(), cwd=runs.REPOSITORY, stdout=subprocess.DEVNULL, stderr=file,
             )  # fmt: skip
 
     def pull_the_cable(self) -> None:

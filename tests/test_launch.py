@@ -76,7 +76,7 @@ def test_runs_that_start_together_all_train(digits: Path, tmp_path: Path) -> Non
     launches = [
         subprocess.Popen(
             runs.command(runs.words(digits, tmp_path, "source_only", seed=str(seed), **short), ranks=2),
-            env=runs.environment(2), cwd=runs.REPOSITORY,
+            env=runs.environment(), cwd=runs.REPOSITORY,
         )
         for seed in range(4)
     ]  # fmt: skip
@@ -90,7 +90,7 @@ def test_a_killed_rank_is_named_and_the_run_goes_on_afterwards(digits: Path, tmp
     arguments = runs.words(digits, tmp_path / "runs", "source_only", train__steps="30", train__eval_every="30")
     with (tmp_path / "errors").open("wb") as errors:
         launch = subprocess.Popen(
-            runs.command(arguments, ranks=3), env=runs.environment(3), cwd=runs.REPOSITORY, stderr=errors
+            runs.command(arguments, ranks=3), env=runs.environment(), cwd=runs.REPOSITORY, stderr=errors
         )
     with nodes.reaped(launch):
         runs.wait_for_checkpoint(launch, tmp_path / "runs", 3)

@@ -61,5 +61,5 @@ def test_a_network_that_goes_away_ends_both_nodes(digits: Path, tmp_path: Path, 
         nodes.assert_gone(everybody)
     for rank, node in enumerate("ab"):
         assert f"error: rank {rank} made no progress" in said(tmp_path / "errors", node)
-        assert re.search(r"loop\.py\", line \d+ in step\b", said(tmp_path / "errors", node))
+        assert re.search(r"loop\.py\", line \d+ in train\b", said(tmp_path / "errors", node))
     assert main([*arguments, "--resume", "must"]) == 0
