@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainer.distributed.engine import Engine
+from trainer.distributed.interface import name_interface
 from trainer.distributed.launch import Launch, read_launch
+from trainer.distributed.lonely import refuse_lonely_ranks
 from trainer.errors import Crash, UserError
-from trainer.interface import name_interface
-from trainer.launch_check import refuse_lonely_ranks
 
 LATER: Final = 10.0
 """Seconds by which a collective outlasts the watchdog."""

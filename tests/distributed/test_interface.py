@@ -5,7 +5,7 @@ import os
 import psutil
 import pytest
 
-from trainer.interface import interface_towards, name_interface
+from trainer.distributed.interface import interface_towards, name_interface
 
 LOOPBACK = next(
     name

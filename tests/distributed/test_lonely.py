@@ -2,8 +2,8 @@
 
 import pytest
 
+from trainer.distributed.lonely import refuse_lonely_ranks
 from trainer.errors import UserError
-from trainer.launch_check import refuse_lonely_ranks
 
 ACCELERATE = {"ACCELERATE_DYNAMO_BACKEND": "NO"}
 
