@@ -9,6 +9,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from trainer.models.batch_norm_cuda import NormaliseOnCuda
+
 
 class BatchNorm(_BatchNorm):
     """Drop-in for BatchNorm1d/2d (and timm's norm+activation): statistics over all ranks while training.
@@ -38,6 +40,9 @@ class BatchNorm(_BatchNorm):
     def _synchronised(self, x: Tensor) -> Tensor:
         tracked = cast(Tensor, self.num_batches_tracked).add_(1)
         momentum = self.momentum if self.momentum is not None else 1.0 / float(tracked)
+        if x.is_cuda:
+            running = cast(Tensor, self.running_mean), cast(Tensor, self.running_var)
+            return cast(Tensor, NormaliseOnCuda.apply(x, self.weight, self.bias, *running, self.eps, momentum))
         out, mean, square, count = _Normalise.apply(x, self.weight, self.bias, self.eps)
         with torch.no_grad():
             cast(Tensor, self.running_mean).lerp_(mean.to(self.running_mean), momentum)
