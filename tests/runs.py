@@ -39,10 +39,10 @@ def accelerate(name: str) -> Path:
     return REPOSITORY / f"configs/accelerate/{name}.yaml"
 
 
-def command(arguments: list[str], ranks: int = 1) -> list[str]:
-    """The run as its users start it: on one process, or on ranks of this machine's CPUs."""
-    several = ["--config_file", str(accelerate("cpu")), "--num_processes", str(ranks)]
-    how = ["--config_file", str(accelerate("one"))] if ranks == 1 else several
+def command(arguments: list[str], ranks: int = 1, file: str = "") -> list[str]:
+    """The run as its users start it, by a launch file: on one process, on ranks of this machine's CPUs, or as named."""
+    how = ["--config_file", str(accelerate(file or ("one" if ranks == 1 else "cpu")))]
+    how += ["--num_processes", str(ranks)] if ranks > 1 else []
     return [sys.executable, "-m", "accelerate.commands.launch", *how, str(REPOSITORY / "trainer/main.py"), *arguments]
 
 
@@ -51,17 +51,17 @@ def environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def launch(arguments: list[str], ranks: int = 1) -> subprocess.CompletedProcess[str]:
+def launch(arguments: list[str], ranks: int = 1, file: str = "") -> subprocess.CompletedProcess[str]:
     """Run to the end."""
     return subprocess.run(
-        command(arguments, ranks), env=environment(), cwd=REPOSITORY, text=True, capture_output=True, timeout=300
+        command(arguments, ranks, file), env=environment(), cwd=REPOSITORY, text=True, capture_output=True, timeout=300
     )
 
 
-def kill_at_checkpoint(arguments: list[str], output: Path, step: int, ranks: int = 1) -> None:
+def kill_at_checkpoint(arguments: list[str], output: Path, step: int, ranks: int = 1, file: str = "") -> None:
     """Start a run and SIGKILL all of it as soon as the checkpoint of a step is there."""
     process = subprocess.Popen(
-        command(arguments, ranks),
+        command(arguments, ranks, file),
         env=environment(),
         cwd=REPOSITORY,
         start_new_session=True,

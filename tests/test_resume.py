@@ -6,22 +6,40 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests import runs
 from trainer.errors import STOPPED
 
 
-@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.two)])
-def test_killed_and_resumed_equals_uninterrupted(digits: Path, tmp_path: Path, ranks: int) -> None:
+@pytest.mark.two
+@pytest.mark.parametrize(("file", "ranks"), [("one", 1), ("cpu", 2), ("zero2", 2)])
+def test_killed_and_resumed_equals_uninterrupted(digits: Path, tmp_path: Path, file: str, ranks: int) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert runs.launch(runs.words(digits, whole), ranks).returncode == 0
+    assert runs.launch(runs.words(digits, whole), ranks, file).returncode == 0
     arguments = runs.words(digits, broken)
-    runs.kill_at_checkpoint(arguments, broken, step=3, ranks=ranks)
+    runs.kill_at_checkpoint(arguments, broken, 3, ranks, file)
     assert not list(broken.rglob("summary.json"))
-    assert runs.launch(arguments, ranks).returncode == 0
+    assert runs.launch(arguments, ranks, file).returncode == 0
     expected, actual = runs.checkpoint(whole, 9), runs.checkpoint(broken, 9)
     assert {"method", "optimizer", "scaler", *(f"rng_{rank}" for rank in range(ranks))} == set(expected)
     runs.assert_identical(expected, actual)
+
+
+@pytest.mark.two
+def test_a_run_goes_on_under_another_launch_and_number_of_ranks(digits: Path, tmp_path: Path) -> None:
+    """Two ranks under ZeRO-2, then three under DDP, then one: what two ranks under DDP compute, up to rounding."""
+    whole, moved = tmp_path / "whole", tmp_path / "moved"
+    assert runs.launch(runs.words(digits, whole, "source_only"), 2).returncode == 0
+    arguments = runs.words(digits, moved, "source_only")
+    runs.kill_at_checkpoint(arguments, moved, 3, 2, "zero2")
+    runs.kill_at_checkpoint(arguments, moved, 6, 3, "cpu")
+    done = runs.launch(arguments)
+    assert done.returncode == 0
+    assert "exact up to rounding, not bit for bit" in done.stderr
+    expected, actual = (runs.checkpoint(output, 9)["method"] for output in (whole, moved))
+    for name, value in expected.items():
+        torch.testing.assert_close(actual[name], value, atol=1e-3, rtol=1e-3, msg=lambda m, n=name: f"{n}: {m}")
 
 
 def test_stopped_on_request_saves_first_and_goes_on_bit_for_bit(digits: Path, tmp_path: Path) -> None:

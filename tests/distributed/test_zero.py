@@ -15,14 +15,22 @@ REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.two
 
 
-def start(file: Path, zero: int, *words: str, ranks: int = 2) -> dict[str, Any]:
+def start(
+    file: Path,
+    zero: int,
+    precision: str = "fp32",
+    compression: str = "none",
+    resumed: Path | None = None,
+    ranks: int = 2,
+) -> dict[str, Any]:
     """Run the worker under ZeRO (0: without DeepSpeed), as accelerate launch would start it."""
+    words = [str(file), precision, compression, *([str(resumed)] if resumed else [])]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(ranks)]
     own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     if zero:
         own |= {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": str(zero)}
     done = subprocess.run(
-        [*launcher, "-m", "tests.distributed.zero_worker", str(file), *words],
+        [*launcher, "-m", "tests.distributed.zero_worker", *words],
         env=os.environ | own, cwd=REPOSITORY, text=True, capture_output=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -37,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def straight(folder: Path) -> dict[int, dict[str, Any]]:
     """Twenty steps in float32 under DDP, ZeRO-1 and ZeRO-2."""
-    return {zero: start(folder / f"straight{zero}.pt", zero, "fp32") for zero in (0, 1, 2)}
+    return {zero: start(folder / f"straight{zero}.pt", zero) for zero in (0, 1, 2)}
 
 
 def assert_close(one: dict[str, Any], other: dict[str, Any], tolerance: float) -> None:
@@ -60,7 +68,7 @@ def test_zero_computes_what_ddp_computes(straight: dict[int, dict[str, Any]], ze
 
 @pytest.mark.parametrize("zero", [1, 2])
 def test_zero_resumes_bit_for_bit(straight: dict[int, dict[str, Any]], folder: Path, zero: int) -> None:
-    resumed = start(folder / f"resumed{zero}.pt", zero, "fp32", str(folder / f"straight{zero}.pt"))
+    resumed = start(folder / f"resumed{zero}.pt", zero, resumed=folder / f"straight{zero}.pt")
     assert_identical(straight[zero]["end"], resumed["end"])
 
 
@@ -69,10 +77,19 @@ def test_a_run_goes_on_under_another_launch(
     straight: dict[int, dict[str, Any]], folder: Path, before: int, after: int, ranks: int
 ) -> None:
     file = folder / f"from{before}to{after}.pt"
-    moved = start(file, after, "fp32", str(folder / f"straight{before}.pt"), ranks=ranks)
+    moved = start(file, after, resumed=folder / f"straight{before}.pt", ranks=ranks)
     assert_close(straight[before], moved, 1e-6)
 
 
 def test_bf16_is_ddps_bf16(folder: Path) -> None:
     ddp, zero = (start(folder / f"bf16_{zero}.pt", zero, "bf16") for zero in (0, 2))
     assert_close(ddp, zero, 1e-3)
+
+
+@pytest.mark.parametrize("zero", [0, 2])
+def test_compressed_gradients_are_nearly_the_same(straight: dict[int, dict[str, Any]], folder: Path, zero: int) -> None:
+    """Other numbers, so gradients did travel in bf16; near ones, so nothing but their rounding changed."""
+    compressed = start(folder / f"compressed{zero}.pt", zero, compression="bf16")
+    assert_close(straight[0], compressed, 5e-2)
+    before, after = (result["end"]["method"]["head.main.weight"] for result in (straight[0], compressed))
+    assert 1e-7 < (before - after).abs().max() < 1e-3

@@ -1,6 +1,6 @@
 """Trains a tiny HDA+ToAlign on the ranks of a torchrun job, plain or under DeepSpeed; started by test_zero.py.
 
-Arguments: file for the result, precision, and optionally a file whose step 10 is resumed.
+Arguments: file for the result, precision, gradient compression, and optionally a file whose step 10 is resumed.
 """
 
 import copy
@@ -38,8 +38,8 @@ def train(ranks: Ranks, saved: dict[str, dict[str, torch.Tensor]] | None) -> dic
 
 
 if __name__ == "__main__":
-    file, precision, *source = sys.argv[1:]
-    ranks = Ranks(precision)
+    file, precision, compression, *source = sys.argv[1:]
+    ranks = Ranks(precision, compression=compression)
     result = train(ranks, torch.load(source[0], weights_only=True)["middle"] if source else None)
     if ranks.main:
         torch.save(result, file)
