@@ -52,3 +52,14 @@ def read_rgb(path: str | Path, draft: bool = False) -> Image.Image:
         raise UnreadableError("no such file") from error
     except Exception as error:  # on damaged files Pillow also raises SyntaxError, ValueError, struct.error and more
         raise UnreadableError(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
+
+
+def resized(image: Image.Image, side: int, resampling: str) -> Image.Image:
+    """The image as RGB, [side, side], by Pillow's resize; the aspect ratio is not kept.
+
+    Args:
+        image: any size.
+        side: pixels.
+        resampling: BILINEAR or BICUBIC (both antialiased).
+    """
+    return image.convert("RGB").resize((side, side), Image.Resampling[resampling])

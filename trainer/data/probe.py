@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
 import sys
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
+from trainer.data.children import Child
 from trainer.data.image import UnreadableError, read_rgb
 
 
@@ -22,33 +20,18 @@ class Verdict(NamedTuple):
     """SHA-256 of the file."""
 
 
-class Probe:
+class Probe(Child):
     """The parent's side: sends a path, waits for the verdict. One thread at a time."""
 
     def __init__(self) -> None:
-        self._child: subprocess.Popen[str] | None = None
+        super().__init__("trainer.data.probe")
 
     def __call__(self, path: str) -> Verdict:
         """Decode one file."""
-        child = self._child = self._child or _start()
-        assert child.stdin
-        assert child.stdout
-        try:
-            child.stdin.write(json.dumps(path) + "\n")
-            child.stdin.flush()
-            answer = child.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if answer:
-            return Verdict(*json.loads(answer))
-        code, self._child = child.wait(), None
-        return Verdict(f"decoding it kills the process (exit code {code})", None)
-
-    def close(self) -> None:
-        """End the child."""
-        if self._child is not None:
-            self._child.communicate()  # closes its input, upon which it ends
-            self._child = None
+        answer, code = self.ask(path)
+        if code is not None:
+            return Verdict(f"decoding it kills the process (exit code {code})", None)
+        return Verdict(*answer)
 
 
 def main() -> None:
@@ -70,19 +53,6 @@ def examine(path: str) -> Verdict:
         return Verdict(str(error), None)
     except OSError as error:  # it vanished between decoding and hashing
         return Verdict(error.strerror or str(error), None)
-
-
-def _start() -> "subprocess.Popen[str]":
-    package_root = Path(__file__).parents[2]
-    path = os.pathsep.join(filter(None, (str(package_root), os.environ.get("PYTHONPATH"))))
-    return subprocess.Popen(
-        [sys.executable, "-m", "trainer.data.probe"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="ascii",
-        env=os.environ | {"PYTHONPATH": path},
-    )
 
 
 if __name__ == "__main__":

@@ -3,14 +3,11 @@
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-
-from tqdm import tqdm
 
 from trainer.data import domains as domains_of
+from trainer.data.children import CHUNK, answers, processes
 from trainer.data.domains import Domains
 from trainer.data.listing import Listing
 from trainer.data.probe import Probe, Verdict
@@ -21,10 +18,6 @@ from trainer.settings import Data
 SHOWN = 20
 REMEMBER = 32768
 """Images after which the verdicts so far are written: a kill costs these at most."""
-CHUNK = 4096
-"""Images queued at a time."""
-PER_PROCESS = 100
-"""Images for which one more process is worth its start."""
 
 
 @dataclass(frozen=True)
@@ -115,35 +108,18 @@ def examine(
     return {path: verdict for path, verdict in known.items() if verdict is not None}
 
 
+def digests(listings: Iterable[Listing], root: Path, cache: Path | None) -> dict[str, str]:
+    """SHA-256 of every file of checked listings, by path relative to root; quick after verify with the same cache."""
+    verdicts = examine(listings, root, cache)
+    return {path: verdict.digest for path, verdict in verdicts.items() if verdict.digest is not None}
+
+
 def _decode(root: Path, paths: list[str], workers: int | None, progress: bool) -> Iterator[tuple[str, Verdict]]:
     """Verdicts in the order of the paths, from several processes."""
-    if not paths:
-        return
-    count = min(workers or len(os.sched_getaffinity(0)), 1 + len(paths) // PER_PROCESS)
-    idle: SimpleQueue[Probe] = SimpleQueue()
-    probes = [Probe() for _ in range(count)]
-    for probe in probes:
-        idle.put(probe)
-
-    def look(path: str) -> Verdict:
-        probe = idle.get()
-        try:
-            return probe(os.fspath(root / path))
-        finally:
-            idle.put(probe)
-
-    pool = ThreadPoolExecutor(count)
-    try:
-        with tqdm(total=len(paths), desc="checking images", unit="image", disable=not progress) as bar:
-            for start in range(0, len(paths), CHUNK):
-                chunk = paths[start : start + CHUNK]
-                for item in zip(chunk, pool.map(look, chunk), strict=True):
-                    yield item
-                    bar.update()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        for probe in probes:
-            probe.close()
+    if paths:
+        probes = [Probe() for _ in range(processes(len(paths), workers))]
+        files = [os.fspath(root / path) for path in paths]
+        yield from zip(paths, answers(probes, files, "checking images", progress), strict=True)
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as tv
 
+from trainer.data.image import resized
 from trainer.data.order import uniform
 from trainer.errors import UserError
 from trainer.settings import Data
@@ -32,6 +34,15 @@ class CropFlip:
     width: int
     """A box that is not [crop, crop] is resized to it, bilinear."""
     flip: bool
+    """Mirrored left to right after the crop."""
+
+
+class Boxes(NamedTuple):
+    """Crops of [crop, crop] pixels, as columns."""
+
+    top: NDArray[np.int64]
+    left: NDArray[np.int64]
+    flip: NDArray[np.bool_]
     """Mirrored left to right after the crop."""
 
 
@@ -67,8 +78,24 @@ class Views:
     def draws(self, batch: int, seed: int, step: int, stream: str) -> list[CropFlip]:
         """The random parts of a global batch: entry p is a pure function of (seed, step, p, stream)."""
         if self.official:
-            return [self._crop(row) for row in uniform(batch, 3, seed, "view", stream, step)]
+            columns = (column.tolist() for column in self.boxes(batch, seed, step, stream))
+            return [CropFlip(t, left, self.crop, self.crop, flip) for t, left, flip in zip(*columns, strict=True)]
         return [self._resized_crop(row) for row in uniform(batch, 4 * TRIES + 1, seed, "view", stream, step)]
+
+    def boxes(self, batch: int, seed: int, step: int, stream: str) -> Boxes:
+        """The draws of the official views, all at once."""
+        u = uniform(batch, 3, seed, "view", stream, step)
+        offsets = self.resize - self.crop + 1
+        return Boxes((u[:, 0] * offsets).astype(np.int64), (u[:, 1] * offsets).astype(np.int64), u[:, 2] < 0.5)
+
+    def evaluation_boxes(self) -> Boxes:
+        """Where the test views lie: the centre; or the corners, the centre, and the same of the mirrored image."""
+        last = self.resize - self.crop
+        middle = round(last / 2)
+        if self.crops == 1:
+            return Boxes(np.array([middle]), np.array([middle]), np.array([False]))
+        top, left = np.array([0, 0, last, last, middle]), np.array([0, last, 0, last, middle])
+        return Boxes(np.tile(top, 2), np.concatenate([left, last - left]), np.repeat([False, True], 5))
 
     def train(self, image: Image.Image, draw: CropFlip) -> Tensor:
         """[3, crop, crop] float32, normalised: the training view that a draw stands for."""
@@ -79,21 +106,16 @@ class Views:
 
     def evaluate(self, image: Image.Image) -> Tensor:
         """[eval_crops, 3, crop, crop] float32, normalised: the test views."""
-        resized, size = self._resized(image), [self.crop, self.crop]
-        boxes = [tv.center_crop(resized, size)] if self.crops == 1 else tv.ten_crop(resized, size)
+        whole, size = self._resized(image), [self.crop, self.crop]
+        boxes = [tv.center_crop(whole, size)] if self.crops == 1 else tv.ten_crop(whole, size)
         return torch.stack([self._normalised(box) for box in boxes])
 
     def _resized(self, image: Image.Image) -> Image.Image:
-        resized: Image.Image = tv.resize(image.convert("RGB"), [self.resize, self.resize], self.filter)
-        return resized
+        return resized(image, self.resize, self.filter.name)
 
     def _normalised(self, image: Image.Image) -> Tensor:
         normalised: Tensor = tv.normalize(tv.to_tensor(image), self.mean, self.std, inplace=True)
         return normalised
-
-    def _crop(self, u: NDArray[np.float64]) -> CropFlip:
-        offsets = self.resize - self.crop + 1
-        return CropFlip(int(u[0] * offsets), int(u[1] * offsets), self.crop, self.crop, bool(u[2] < 0.5))
 
     def _resized_crop(self, u: NDArray[np.float64]) -> CropFlip:
         """As torchvision's RandomResizedCrop: the first of ten tries that fits, else the whole image."""
