@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "methods": {"errors", "batch", "global_batch", "schedules", "losses", "models", "methods"},
     "config": {"errors", "settings", "methods", "config"},
     "folder": {"errors", "settings", "config", "durable"},
-    "data": BASIS | {"data", "global_batch"},
+    "data": BASIS | {"data", "durable", "global_batch"},
     "tracking": {"errors", "settings", "tracking"},
     "distributed": {"errors", "distributed"},
     "optimizer": {"settings", "methods", "schedules"},
@@ -36,7 +36,8 @@ ALLOWED: dict[str, set[str]] = {
     "agreement": {"errors", "distributed"},
     "watchdog": {"errors"},
     "validators": {"distributed", "validators"},
-    "images": BASIS | {"data", "distributed", "global_batch", "models"},
+    "together": {"distributed"},
+    "images": BASIS | {"data", "distributed", "global_batch", "models", "together"},
     "loop": BASIS
     | {"agreement", "checkpoint", "distributed", "global_batch", "meters", "methods", "models", "optimizer", "rng"}
     | {"stopping", "tracking", "validators"},

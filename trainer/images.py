@@ -1,24 +1,35 @@
 """The images of a run as the loop draws them: checked listings, views and readers, dealt out to the ranks."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from trainer.batch import Batch
 from trainer.data import domains as domains_of
 from trainer.data import evaluation, scan
 from trainer.data.domains import Domains
+from trainer.data.feed import DecodedFeed, Feed
 from trainer.data.pairs import Pairs
+from trainer.data.reader import stand_in
+from trainer.data.resident.cache import opened
+from trainer.data.resident.feed import ResidentFeed, refuse_resized_crop
+from trainer.data.resident.memory import too_large
+from trainer.data.resident.shelves import Plan, Shelves, needed_bytes, plan
 from trainer.data.scan import BadImage
 from trainer.data.transforms import Views
 from trainer.distributed import Ranks
 from trainer.global_batch import Domain
 from trainer.models.backbone import Normalisation
 from trainer.settings import Data, Run
+from trainer.together import together
+
+SCAN = "image_scan.json"
+"""In the output folder: what is known of the image files."""
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +43,7 @@ class Images:
     bad: list[BadImage]
     views: Views
     pairs: Pairs
+    feed: Feed
     rank: int
     world: int
 
@@ -52,21 +64,24 @@ class Images:
     def evaluation(self, domain: Domain) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """This rank's part of a domain's test images: views [b, crops, 3, H, W], labels [b], indices [b]."""
         tests = self.domains.source_test if domain == "source" else (self.domains.target_test,)
+        part = (self.settings, self.views, self.rank, self.world, self.feed)
         for listing in tests:
-            yield from evaluation.evaluation_batches(listing, self.settings, self.views, self.rank, self.world)
+            yield from evaluation.evaluation_batches(listing, *part)
 
     def unlabelled(self) -> Iterator[Tensor]:
         """This rank's part of the target's training images in the test view: [b, 3, H, W]."""
-        return evaluation.unlabelled_batches(self.domains.target, self.settings, self.views, self.rank, self.world)
+        part = (self.settings, self.views, self.rank, self.world, self.feed)
+        return evaluation.unlabelled_batches(self.domains.target, *part)
 
     def tags(self) -> dict[str, str]:
-        """What MLflow should know of the data: task, counts, fingerprint, images left out."""
+        """What MLflow should know of the data: task, counts, fingerprint, reader, images left out."""
         counts = {listing.domain: len(listing) for listing in (*self.domains.sources, self.domains.target)}
         return {
             "task": self.task,
             "dataset": self.settings.dataset,
             "dataset.fingerprint": self.domains.fingerprint,
             "dataset.images": ", ".join(f"{domain} {count}" for domain, count in counts.items()),
+            "dataset.reader": self.feed.reader,
             "dataset.skipped": ", ".join(str(bad.path) for bad in self.bad) or "none",
         }
 
@@ -89,12 +104,43 @@ def verified_by_main(
     return checked
 
 
+def open_feed(run: Run, domains: Domains, views: Views, ranks: Ranks) -> Feed:
+    """How the images come to the step; too many to be resident are read as they are needed, which is said once."""
+    if run.data.reader != "resident":
+        return DecodedFeed(run.data)
+    digests: dict[str, str] = {}
+    shelves: Plan = ()
+    with ranks.agreed():
+        refuse_resized_crop(views)
+        digests = scan.digests(domains.listings, run.data.root, run.output / SCAN)
+        shelves = plan(domains, digests, run.data.root, views)
+    reasons = ranks.gather(too_large(needed_bytes(shelves), ranks.device))
+    if any(reasons):
+        other = stand_in(run.data, ranks.device)
+        if ranks.main:
+            log.warning("data.reader is %s, not resident: %s", other.reader, next(filter(None, reasons)))
+        return DecodedFeed(other)
+    place = run.data.cache or run.output / "image_cache"
+
+    def open_files(alive: Callable[[], None]) -> dict[str, Tensor]:
+        wanted = dict.fromkeys(wanted for shelf in shelves for wanted in shelf)
+        return {one.key: opened(one, place, progress=True, alive=alive) for one in wanted}
+
+    feed: Feed | None = None
+    with ranks.agreed():
+        files = together(ranks, open_files)
+        layout = torch.channels_last if run.train.channels_last else torch.contiguous_format
+        feed = ResidentFeed(Shelves(shelves, digests, files, ranks.device), views, layout)
+    assert feed is not None
+    return feed
+
+
 def open_images(run: Run, normalisation: Normalisation, ranks: Ranks, folder: Path) -> Images:
     """List, check and decode-test the images of a run; every mistake is raised on all ranks alike.
 
     The main rank decodes every image once and remembers the verdicts beside the runs; the others read them there.
     """
-    cache = run.output / "image_scan.json"
+    cache = run.output / SCAN
     with ranks.agreed():
         domains = domains_of.load(run.data, run.seed)
     checked: tuple[Domains, list[BadImage]] | None = None
@@ -103,5 +149,7 @@ def open_images(run: Run, normalisation: Normalisation, ranks: Ranks, folder: Pa
     with ranks.agreed():
         domains, bad = checked or scan.verify(domains, run.data, cache, run.seed)
         views = Views(run.data, normalisation.mean, normalisation.std)
-        pairs = Pairs(domains, run.data, views, run.seed, ranks.rank, ranks.world)
-    return Images(run.data, domains, bad, views, pairs, ranks.rank, ranks.world)
+    feed = open_feed(run, domains, views, ranks)
+    with ranks.agreed():
+        pairs = Pairs(domains, run.data, views, run.seed, ranks.rank, ranks.world, feed)
+    return Images(run.data, domains, bad, views, pairs, feed, ranks.rank, ranks.world)

@@ -29,8 +29,10 @@ class Data:
     """Source and target images a step on every rank, instead of the two above; nothing else is scaled with it."""
     eval_batch_size: int = 36
     """Images per evaluation batch and rank."""
-    reader: Literal["torch"] = "torch"
-    """How images are decoded: torch (PIL in worker processes)."""
+    reader: Literal["torch", "resident"] = "torch"
+    """How images are decoded: torch (PIL in worker processes) or resident (once, then kept in device memory)."""
+    cache: Path | None = None
+    """Where reader resident keeps decoded images; runs share it; null: image_cache in the output folder."""
     workers: int = 4
     """Worker processes that decode, per rank and domain; 0: decode in the training process."""
     transform: Literal["official", "resized_crop"] = "official"

@@ -16,6 +16,7 @@ NOT_IDENTITY: Final = (
     "resume",
     "tracking.*",
     "data.root",
+    "data.cache",
     "data.workers",
     "data.eval_batch_size",
     "train.log_every",

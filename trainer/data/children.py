@@ -26,7 +26,7 @@ A = TypeVar("A")
 class Helper(Protocol[Question, Answer]):
     """Answers questions, one at a time, in a process of its own."""
 
-    def __call__(self, question: Question) -> Answer:
+    def __call__(self, question: Question, /) -> Answer:
         """The answer to one question."""
 
     def close(self) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from trainer.data.feed import DecodedFeed, Feed
 from trainer.data.listing import Listing
-from trainer.data.reader import Request, open_reader
 from trainer.data.transforms import Views
 from trainer.global_batch import share
 from trainer.settings import Data
@@ -23,20 +23,24 @@ def evaluation_positions(length: int, batch: int, rank: int, world: int) -> list
 
 
 def evaluation_batches(
-    listing: Listing, settings: Data, views: Views, rank: int, world: int
+    listing: Listing, settings: Data, views: Views, rank: int, world: int, feed: Feed | None = None
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """This rank's (images [b, eval_crops, 3, crop, crop], labels [b], positions in the listing [b]); b may be 0.
+
+    Without a feed the reader of the settings makes the images.
 
     Raises: Crash that names an image that cannot be read.
     """
     labels = torch.tensor(listing.labels, dtype=torch.int64)
     parts = evaluation_positions(len(listing), settings.eval_batch_size * world, rank, world)
-    for part, images in zip(parts, _images(listing, settings, views, parts), strict=True):
+    for part, images in zip(parts, (feed or DecodedFeed(settings)).testing(listing, views, parts), strict=True):
         index = torch.arange(part.start, part.stop)
         yield images, labels[index], index
 
 
-def unlabelled_batches(listing: Listing, settings: Data, views: Views, rank: int, world: int) -> Iterator[Tensor]:
+def unlabelled_batches(
+    listing: Listing, settings: Data, views: Views, rank: int, world: int, feed: Feed | None = None
+) -> Iterator[Tensor]:
     """This rank's images in the centre view: [b, 3, crop, crop]; b may be 0.
 
     The global batches hold about target_batch_size images whatever the number of ranks, none more than one image less
@@ -46,15 +50,11 @@ def unlabelled_batches(listing: Listing, settings: Data, views: Views, rank: int
     """
     count = -(-len(listing) // (settings.target_batch_size or settings.batch_size))
     edges = [len(listing) * k // count for k in range(count + 1)]
-    for images in _images(listing, settings, views.centre(), _dealt(edges, rank, world)):
+    parts = _dealt(edges, rank, world)
+    for images in (feed or DecodedFeed(settings)).testing(listing, views.centre(), parts):
         yield images[:, 0]
 
 
 def _dealt(edges: list[int], rank: int, world: int) -> list[range]:
     """A rank's share of each global batch; batch j holds the positions from edges[j] to edges[j + 1] - 1."""
     return [range(a, b)[share(b - a, rank, world)] for a, b in itertools.pairwise(edges)]
-
-
-def _images(listing: Listing, settings: Data, views: Views, parts: list[range]) -> Iterator[Tensor]:
-    requests = ([Request(str(settings.root / listing.paths[i]), None) for i in part] for part in parts)
-    return open_reader(settings, views).read(requests)

@@ -47,12 +47,17 @@ def examine(path: str) -> Verdict:
     """Decode a file and hash it."""
     try:
         read_rgb(path, draft=True)
-        with open(path, "rb") as stream:
-            return Verdict(None, hashlib.file_digest(stream, "sha256").hexdigest())
+        return Verdict(None, sha256(path))
     except UnreadableError as error:
         return Verdict(str(error), None)
     except OSError as error:  # it vanished between decoding and hashing
         return Verdict(error.strerror or str(error), None)
+
+
+def sha256(path: str) -> str:
+    """Of a file's content, in hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """The seam at which readers plug in: a stream of requests goes in, a stream of image batches comes out."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from importlib.util import find_spec
+from typing import Any, NamedTuple, Protocol, get_args, get_type_hints
 
+import torch
 from torch import Tensor
 
 from trainer.data.transforms import CropFlip, Views
@@ -36,3 +39,11 @@ def open_reader(settings: Data, views: Views) -> Reader:
     from trainer.data.torch_reader import TorchReader
 
     return TorchReader(views, settings.workers)
+
+
+def stand_in(settings: Data, device: torch.device) -> Data:
+    """The settings with the reader that comes next when the images do not fit into memory: dali on a GPU, or torch."""
+    known = get_args(get_type_hints(Data)["reader"])
+    dali = "dali" in known and device.type == "cuda" and find_spec("nvidia") and find_spec("nvidia.dali")
+    reader: Any = "dali" if dali else "torch"
+    return dataclasses.replace(settings, reader=reader)
