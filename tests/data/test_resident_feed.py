@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from tests.data import residents
+from tests.data.conftest import Tree
 from tests.data.test_pairs import parts, same
-from trainer.data import reader
+from trainer.data import reader, scan
 from trainer.data.domains import Domains, load
 from trainer.data.evaluation import evaluation_batches, unlabelled_batches
 from trainer.data.feed import DecodedFeed, Feed
@@ -137,6 +138,14 @@ def test_on_a_cpu_the_pixels_are_the_mapped_file(small: Data, tmp_path: Path) ->
 def test_several_files_are_put_one_after_another() -> None:
     files = [torch.full((n, 2, 2, 3), n, dtype=torch.uint8) for n in (1, 2)]
     assert placed(files, residents.CPU)[:, 0, 0, 0].tolist() == [1, 2, 2]
+
+
+def test_an_image_that_vanishes_after_the_check_is_named(tree: Tree) -> None:
+    settings = Data("folder", tree({"a": {"x": 2}, "b": {"x": 2}}), source=("a",), target="b", batch_size=1)
+    listings = load(settings).listings
+    (settings.root / "b/x/1.png").unlink()
+    with pytest.raises(UserError, match=r"b/x/1\.png changed after it was checked: no such file; start again"):
+        scan.digests(listings, settings.root, None)
 
 
 def test_resized_crop_is_refused(small: Data, tmp_path: Path) -> None:

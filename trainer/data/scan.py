@@ -109,8 +109,14 @@ def examine(
 
 
 def digests(listings: Iterable[Listing], root: Path, cache: Path | None) -> dict[str, str]:
-    """SHA-256 of every file of checked listings, by path relative to root; quick after verify with the same cache."""
+    """SHA-256 of every file of checked listings, by path relative to root; quick after verify with the same cache.
+
+    Raises: UserError for a file that has become unreadable since.
+    """
     verdicts = examine(listings, root, cache)
+    for path, verdict in verdicts.items():
+        if verdict.digest is None:
+            raise UserError(f"{root / path} changed after it was checked: {verdict.reason}; start again")
     return {path: verdict.digest for path, verdict in verdicts.items() if verdict.digest is not None}
 
 

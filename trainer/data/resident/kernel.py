@@ -41,6 +41,6 @@ class Kernel:
         out = torch.empty(b, crop, crop, 3, device=pixels.device)
         if b:
             height, width = pixels.shape[1:3]
-            columns = (t.contiguous() for t in (rows, top, left, flip))
+            columns = (t.to(torch.int64).contiguous() for t in (rows, top, left, flip))
             _views[(b * crop,)](pixels, *columns, self._table, out, height, width, crop, BLOCK=self._block)
         return out.permute(0, 3, 1, 2)
