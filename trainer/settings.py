@@ -29,12 +29,15 @@ class Data:
     """Source and target images a step on every rank, instead of the two above; nothing else is scaled with it."""
     eval_batch_size: int = 36
     """Images per evaluation batch and rank."""
-    reader: Literal["torch", "resident"] = "torch"
-    """How images are decoded: torch (PIL in worker processes) or resident (once, then kept in device memory)."""
+    reader: Literal["torch", "dali", "resident"] = "torch"
+    """How images are decoded: torch (PIL in worker processes), dali (on the GPU where there is one), or resident (once,
+    then kept in device memory)."""
     cache: Path | None = None
     """Where reader resident keeps decoded images; runs share it; null: image_cache in the output folder."""
+    hw_decoder_load: float = 0.65
+    """Share of the JPEG files, 0 to 1, for the GPU's JPEG engine where it has one (dali)."""
     workers: int = 4
-    """Worker processes that decode, per rank and domain; 0: decode in the training process."""
+    """Processes (torch) or threads (dali) that decode, per rank and domain; 0: none beside the training process."""
     transform: Literal["official", "resized_crop"] = "official"
     """Training views: official (random crop, flip: ToAlign, GVB, HDA) or resized_crop (BIWAA, TLlib)."""
     resize: int = 256

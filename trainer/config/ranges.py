@@ -16,6 +16,7 @@ LIMITS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "data.batch_per_rank": (lambda x: x >= 1, "at least 1, or null"),
     "data.*_limit": (lambda x: x >= 1, "at least 1, or null"),
     "data.workers": (lambda x: x >= 0, "at least 0"),
+    "data.hw_decoder_load": (lambda x: 0 <= x <= 1, "at least 0 and at most 1"),
     "data.resize": (lambda x: x >= 1, "at least 1"),
     "data.crop": (lambda x: x >= 1, "at least 1"),
     "data.source": (lambda x: bool(x), "one domain or more (--data.source NAME ...)"),

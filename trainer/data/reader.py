@@ -3,13 +3,17 @@
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol, get_args, get_type_hints
+from typing import Final, NamedTuple, Protocol, get_args, get_type_hints
 
 import torch
 from torch import Tensor
 
 from trainer.data.transforms import CropFlip, Views
+from trainer.errors import Crash, UserError
 from trainer.settings import Data
+
+PATIENCE: Final = 240.0
+"""Seconds to wait for an image before the storage is taken for dead."""
 
 
 class Request(NamedTuple):
@@ -27,15 +31,20 @@ class Reader(Protocol):
     def read(self, batches: Iterable[Sequence[Request]]) -> Iterator[Tensor]:
         """One tensor for each batch of requests, in order.
 
-        [b, 3, crop, crop] for training views, [b, eval_crops, 3, crop, crop] for test views; float32, normalised,
-        pinned where CUDA is there. A batch may be empty if it is one of test views.
+        [b, 3, crop, crop] for training views, [b, eval_crops, 3, crop, crop] for test views; float32, normalised;
+        where CUDA is there, in pinned memory or on the device. A batch may be empty if it is one of test views.
 
         Raises: Crash that names the file that could not be read.
         """
 
 
 def open_reader(settings: Data, views: Views) -> Reader:
-    """The reader the settings ask for."""
+    """The reader the settings ask for.
+
+    Raises: UserError if it needs a package that is not there.
+    """
+    if settings.reader == "dali":
+        return _dali_reader(settings, views)
     from trainer.data.torch_reader import TorchReader
 
     return TorchReader(views, settings.workers)
@@ -43,7 +52,36 @@ def open_reader(settings: Data, views: Views) -> Reader:
 
 def stand_in(settings: Data, device: torch.device) -> Data:
     """The settings with the reader that comes next when the images do not fit into memory: dali on a GPU, or torch."""
-    known = get_args(get_type_hints(Data)["reader"])
-    dali = "dali" in known and device.type == "cuda" and find_spec("nvidia") and find_spec("nvidia.dali")
-    reader: Any = "dali" if dali else "torch"
-    return dataclasses.replace(settings, reader=reader)
+    dali = device.type == "cuda" and find_spec("nvidia") and find_spec("nvidia.dali")
+    return dataclasses.replace(settings, reader="dali" if dali else "torch")
+
+
+def _dali_reader(settings: Data, views: Views) -> Reader:
+    try:
+        from trainer.data.dali_reader import DaliReader
+    except ImportError as error:
+        others = " or ".join(name for name in get_args(get_type_hints(Data)["reader"]) if name != "dali")
+        raise UserError(
+            f"data.reader dali needs the package nvidia-dali-cuda130 ({error}): install it, or give --data.reader "
+            f"{others}"
+        ) from error
+    limit = max(settings.batch_size, settings.target_batch_size or 0, settings.eval_batch_size)
+    return DaliReader(views, limit, settings.workers, settings.hw_decoder_load)
+
+
+def unreadable(path: str, reason: str) -> Crash:
+    """An image that fails although it could be read when the run started."""
+    return Crash(
+        f"The image {path} could not be read: {reason}. Every image is checked when a run starts: mend or remove it, "
+        f"or start again to see all that cannot be read"
+    )
+
+
+def no_image_came(seconds: float, batch: Sequence[Request]) -> Crash:
+    """A storage that does not answer."""
+    return Crash(f"No image came for {seconds:g} seconds; does the storage hang? Waited for: {files_of(batch)}")
+
+
+def files_of(batch: Sequence[Request]) -> str:
+    """Names of the images of a batch, the first three of them."""
+    return ", ".join(request.path for request in batch[:3]) + (f" and {len(batch) - 3} more" if len(batch) > 3 else "")

@@ -14,14 +14,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from trainer.data.image import UnreadableError, read_rgb
-from trainer.data.reader import Request
+from trainer.data.reader import PATIENCE, Request, files_of, no_image_came, unreadable
 from trainer.data.transforms import Views
 from trainer.errors import Crash
 
 POLL = 5.0
 """Seconds between two looks at whether the workers live."""
-PATIENCE = 240.0
-"""Seconds to wait for a batch before the storage is taken for dead."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,7 @@ class TorchReader:
         while (found := _next(images, waiting)) is not None:
             waiting.popleft()
             if isinstance(found, Failure):
-                raise Crash(
-                    f"The image {found.path} could not be read: {found.reason}. Every image is checked when a run "
-                    f"starts: mend or remove it, or start again to see all that cannot be read"
-                )
+                raise unreadable(found.path, found.reason)
             yield found
 
     def _loader(self, batches: Iterable[Sequence[Request]]) -> DataLoader[Any]:
@@ -119,9 +114,7 @@ def _next(images: Iterator[Tensor | Failure], waiting: deque[Sequence[Request]])
             if "timed out" not in str(error):
                 raise
             if time.monotonic() > deadline:
-                raise Crash(
-                    f"No image came for {PATIENCE:g} seconds; does the storage hang? Waited for: {_files(waiting)}"
-                ) from error
+                raise no_image_came(PATIENCE, waiting[0] if waiting else ()) from error
 
 
 def _remember(batches: Iterable[Sequence[Request]], waiting: deque[Sequence[Request]]) -> Iterator[Sequence[Request]]:
@@ -136,13 +129,8 @@ def _identity(batch: Any) -> Any:
 
 def _worker_lost(waiting: deque[Sequence[Request]], error: Exception) -> Crash:
     reason = (str(error) or type(error).__name__).splitlines()[0]
+    files = files_of(waiting[0] if waiting else ())
     return Crash(
-        f"A decoding process was lost ({reason}) while these images were waited for: {_files(waiting)}. "
+        f"A decoding process was lost ({reason}) while these images were waited for: {files}. "
         f"Often memory has run out: lower data.workers"
     )
-
-
-def _files(waiting: deque[Sequence[Request]]) -> str:
-    """Names of the images of the next batch."""
-    batch = waiting[0] if waiting else ()
-    return ", ".join(request.path for request in batch[:3]) + (f" and {len(batch) - 3} more" if len(batch) > 3 else "")
