@@ -60,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "main": {"errors", "settings", "config", "lost_peer", "session"},
     "launch": {"errors", "settings", "config", "data", "tracking", "launch"},
 }
-ONLY_HERE = {"accelerate": {"distributed"}, "deepspeed": {"distributed"}, "mlflow": {"tracking"}}
+ONLY_HERE = {"accelerate": {"distributed"}, "deepspeed": {"distributed"}, "mlflow": {"tracking"}, "nvidia": {"data"}}
 
 
 def room(path: Path) -> str:
