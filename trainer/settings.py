@@ -37,7 +37,7 @@ class Data:
     hw_decoder_load: float = 0.65
     """Share of the JPEG files, 0 to 1, for the GPU's JPEG engine where it has one (dali)."""
     workers: int = 4
-    """Processes (torch) or threads (dali) that decode, per rank and domain; 0: none beside the training process."""
+    """Processes (torch; 0: the training process itself) or threads (dali; at least 1) that decode, per domain."""
     transform: Literal["official", "resized_crop"] = "official"
     """Training views: official (random crop, flip: ToAlign, GVB, HDA) or resized_crop (BIWAA, TLlib)."""
     resize: int = 256

@@ -2,6 +2,10 @@
 
 Files are read by threads and handed to DALI with the draws, both a pure function of the requests: DALI shuffles,
 shards and draws nothing, and a resumed run needs no state of it.
+
+On the CPU, decoded images equal Pillow's bit for bit. Resized ones differ by 0.03 of 255 levels on average, by 2 at
+most inside and by 9 at most in the two outermost rows and columns, where DALI repeats the border and Pillow cuts its
+filter off (tests/data/test_dali_reader.py). Not measured on a GPU, whose JPEG decoders may round otherwise.
 """
 
 import itertools

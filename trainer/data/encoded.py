@@ -19,9 +19,9 @@ ADOBE: Final = 0xEE
 
 
 def encoded(path: str) -> NDArray[np.uint8]:
-    """[n] bytes of a file that every DALI decoder turns into the pixels of image.read_rgb.
+    """[n] bytes of a file that DALI decodes, on the CPU bit for bit as image.read_rgb does.
 
-    What the decoders lack or read otherwise (GIF, 16-bit grey, CMYK, ...) becomes a portable pixmap: plain pixels.
+    What DALI lacks or reads otherwise (GIF, 16-bit grey, CMYK, ...) becomes a portable pixmap: plain pixels.
 
     Raises: UnreadableError with the reason, as far as it shows without decoding.
     """
