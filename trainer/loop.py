@@ -88,7 +88,7 @@ class Loop:
         self.engine = ranks.engine(method, optimizer)
         self.standing = Standing()
         self.confusion: dict[Domain, Confusion] = {}
-        self.meters = Meters()
+        self.meters, self.stop_vote = Meters(), ranks.vote()
         self.newest: Path | None = None
 
     def resume(self, saved: Loaded) -> None:
@@ -110,56 +110,57 @@ class Loop:
         steps, cadence = self.run.train.steps, self.run.train
         self.method.train()
         start = self.standing.step
-        bar = tqdm(total=steps, initial=start, desc=self.run.method.title, disable=not self.ranks.main, unit="step")
         began, before = time.monotonic(), self.standing.seconds
-        for batch in self.supply.batches(start, steps):
-            rate, stopping = self.step(batch, stop)
-            self.alive()
-            done = self.standing.step
-            if done % cadence.check_every == 0:
-                self.agree_on_weights()
-            if done % cadence.log_every == 0 or done == steps or stopping:
-                self.log(bar, rate)
-            if (done % cadence.eval_every == 0 or done == steps) and not stopping:
-                self.evaluate()
-            self.standing.seconds = before + time.monotonic() - began
-            if done % cadence.save_every == 0 or done == steps or stopping:
-                self.save()
-            bar.update()
-            if stopping:
-                bar.close()
-                return False
-        bar.close()
-        return True
+        with tqdm(
+            total=steps, initial=start, desc=self.run.method.title, disable=not self.ranks.main, unit="step"
+        ) as bar:
+            for batch in self.supply.batches(start, steps):
+                rate, stopping = self.step(batch, stop)
+                self.alive()
+                done = self.standing.step
+                if done % cadence.check_every == 0:
+                    self.agree_on_weights()
+                if done % cadence.log_every == 0 or done == steps or stopping:
+                    self.log(bar, rate)
+                if (done % cadence.eval_every == 0 or done == steps) and not stopping:
+                    self.evaluate()
+                self.standing.seconds = before + time.monotonic() - began
+                if done % cadence.save_every == 0 or done == steps or stopping:
+                    self.save()
+                bar.update()
+                if stopping:
+                    break
+        self.stop_vote.close()
+        return self.standing.step >= steps
 
     def step(self, batch: Batch, stop: StopRequest) -> tuple[float, bool]:
-        """One update; returns the learning rate, and whether any rank was asked to stop."""
+        """One update, without a wait for the device; returns the learning rate, and whether to stop after it."""
         step, steps = self.standing.step, self.run.train.steps
         rate = set_learning_rate(self.engine.optimizer, self.run.optim, step, steps)
         self.over.begin(step)
         progress = progress_of(self.method, step, steps, self.ranks.device)
         losses: Losses = self.engine("train", batch.to(self.ranks.device), progress, self.over)
-        total = torch.stack(list(losses.values())).sum()
-        broken, stopping = self.ranks.any_of(not bool(torch.isfinite(total)), stop.wanted and step + 1 < steps)
-        if broken:
-            self.refuse(losses, total)
-        self.engine.update(total)
-        self.meters.add(losses)
+        self.engine.update(torch.stack(list(losses.values())).sum())
+        self.meters.add(step, losses)
         self.standing.step += 1
-        return rate, stopping
+        return rate, self.stop_vote.cast(stop.wanted) and step + 1 < steps
 
-    def refuse(self, losses: Losses, total: Tensor) -> None:
-        """Stop on every rank before a non-finite loss reaches the weights; the ranks that have one say so."""
-        named = ", ".join(f"{name} {value.item():g}" for name, value in losses.items())
-        culprits = self.ranks.gather(None if torch.isfinite(total) else f"rank {self.ranks.rank}: {named}")
+    def refuse_broken_losses(self) -> None:
+        """Stop on every rank if a loss was not finite since the run began; the ranks that had one say so."""
+        broken = self.meters.broken()
+        if not self.ranks.any_of(broken is not None)[0]:
+            return
+        found = [(b.step, f"rank {rank}: {b}") for rank, b in enumerate(self.ranks.gather(broken)) if b is not None]
+        first = min(step for step, _ in found)
         raise Crash(
-            f"Step {self.standing.step}: a loss is not finite ({'; '.join(c for c in culprits if c)}). "
-            f"The update was not made; the newest checkpoint in {self.checkpoints.folder} is good.",
+            f"Step {first}: a loss is not finite ({'; '.join(text for step, text in found if step == first)}). "
+            f"Nothing was saved since; the newest checkpoint in {self.checkpoints.folder} is good.",
             everywhere=True,
         )
 
     def log(self, bar: "tqdm[Any]", rate: float) -> None:
         """Read the meters, show them and record them."""
+        self.refuse_broken_losses()
         losses = self.meters.read(self.ranks)
         shown = {name: f"{value:.3f}" for name, value in losses.items()}
         if self.standing.oracle_target_accuracy >= 0:
@@ -170,6 +171,7 @@ class Loop:
 
     def evaluate(self) -> None:
         """Accuracies on source and target; the last ones and the oracle's are kept side by side."""
+        self.refuse_broken_losses()
         self.average_own_statistics()
         self.method.eval()
         if self.method.adapts_before_evaluation:
@@ -216,6 +218,7 @@ class Loop:
 
     def save(self, name: str | None = None) -> None:
         """Write a checkpoint: all of the run, or (named) the method alone."""
+        self.refuse_broken_losses()
         self.agree_on_weights()
         self.refuse_broken_weights()
         parts: dict[str, Any] = {"method": self.method.state_dict()}

@@ -23,6 +23,7 @@ from trainer.global_batch import GlobalBatch
 from trainer.images import Images, open_images
 from trainer.loop import Loop
 from trainer.models.backbone import Backbone, build_backbone
+from trainer.models.compiled import compile_network
 from trainer.optimizer import build_optimizer
 from trainer.outcome import title, write_outcome
 from trainer.settings import Run
@@ -201,6 +202,9 @@ def build_loop(
     """The method on its device, its optimiser, and the loop around them."""
     method = methods.find(run.method.name)(run.method, backbone, len(images.classes), run.train.sync_bn)
     method.to(device=ranks.device, memory_format=run_format(run))  # type: ignore[call-overload]
+    method.joint_pass = run.train.joint_pass
+    if run.train.compile:
+        compile_network(method.backbone, ranks.world > 1 and run.train.sync_bn)
     source, target = run.data.batch_size, run.data.target_batch_size or run.data.batch_size
     over = GlobalBatch(source, target, ranks.rank, ranks.world, run.seed)
     optimizer = build_optimizer(method, run.optim)

@@ -114,6 +114,10 @@ class Train:
     """Format in which gradients travel between ranks: none (float32) or bf16 (half the bytes, another rounding)."""
     sync_bn: bool = True
     """Batch norm over the batch of all ranks; false: over each rank's share, which N ranks do not share with one."""
+    joint_pass: bool = False
+    """One pass of the network over both domains, each normalised by itself: the same numbers, fewer kernels."""
+    compile: bool = False
+    """Compile the network with torch.compile; what cannot be compiled runs as it is, with a warning."""
     channels_last: bool = True
     """Keep convolutions in channels-last order: the same mathematics, sooner."""
     deterministic: bool = True

@@ -22,16 +22,18 @@ def train(rank: int, world: int, folder: str) -> None:
         store = dist.FileStore(f"{folder}/store{world}", world)
         dist.init_process_group("gloo", store=store, rank=rank, world_size=world)
     for name in profiles.NAMES:
-        result = train_one(name, rank, world)
-        if rank == 0:
-            torch.save(result, f"{folder}/{name}_{world}.pt")
+        for joint in (False, True):
+            result = train_one(name, rank, world, joint)
+            if rank == 0:
+                torch.save(result, f"{folder}/{name}_{world}{'_joint' if joint else ''}.pt")
     if world > 1:
         dist.destroy_process_group()
 
 
-def train_one(name: str, rank: int, world: int) -> dict[str, torch.Tensor]:
+def train_one(name: str, rank: int, world: int, joint: bool) -> dict[str, torch.Tensor]:
     """Losses, last gradients, parameters and buffers after a few steps on uneven shards, and the target's logits."""
     method = tiny.build(profiles.settings(name))
+    method.joint_pass = joint
     wrapped = DistributedDataParallel(method) if world > 1 else method
     optimizer = build_optimizer(method, tiny.OPTIM)
     over = tiny.global_batch(SOURCE, TARGET, rank, world)

@@ -25,7 +25,19 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("world", [2, 3])
 @pytest.mark.parametrize("name", profiles.NAMES)
 def test_ranks_compute_what_one_computes(results: Path, name: str, world: int) -> None:
-    one, many = (torch.load(results / f"{name}_{n}.pt", weights_only=True) for n in (1, world))
-    assert set(one) == set(many)
-    for key, expected in one.items():
-        torch.testing.assert_close(many[key], expected, atol=1e-10, rtol=1e-10, msg=lambda m, k=key: f"{k}: {m}")
+    assert_equal(results / f"{name}_1.pt", results / f"{name}_{world}.pt")
+
+
+@pytest.mark.two
+@pytest.mark.parametrize("world", [1, 3])
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_one_joint_pass_computes_what_two_passes_compute(results: Path, name: str, world: int) -> None:
+    assert_equal(results / f"{name}_1.pt", results / f"{name}_{world}_joint.pt")
+
+
+def assert_equal(one: Path, other: Path) -> None:
+    """Losses, gradients, weights, buffers and logits, to 1e-10."""
+    expected, actual = (torch.load(file, weights_only=True) for file in (one, other))
+    assert set(expected) == set(actual)
+    for key, value in expected.items():
+        torch.testing.assert_close(actual[key], value, atol=1e-10, rtol=1e-10, msg=lambda m, k=key: f"{k}: {m}")

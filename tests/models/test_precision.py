@@ -32,7 +32,7 @@ def test_batch_statistics_of_half_maps_are_float32(dtype: torch.dtype, synchroni
     layer = BatchNorm(nn.BatchNorm2d(3), synchronise=True)
     x = maps.clone().requires_grad_()
     with torch.autocast("cpu", dtype):
-        out = layer._synchronised(x) if synchronised else layer(x)
+        out = layer._synchronised(x, 0.1) if synchronised else layer(x)
     out.float().square().sum().backward()
     mean, variance = statistics(layer)
     assert out.dtype == dtype

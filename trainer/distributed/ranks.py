@@ -18,6 +18,7 @@ from trainer.distributed.engine import Engine
 from trainer.distributed.interface import name_interface
 from trainer.distributed.launch import Launch, read_launch
 from trainer.distributed.lonely import refuse_lonely_ranks
+from trainer.distributed.vote import Vote
 from trainer.errors import Crash, UserError
 
 LATER: Final = 10.0
@@ -68,6 +69,7 @@ class Ranks:
         self.world = int(self.accelerator.num_processes)
         self.device = cast(torch.device, self.accelerator.device)
         self.main = bool(self.accelerator.is_main_process)
+        self.timeout = timeout + LATER
         refuse_lonely_ranks(self.world)
 
     def engine(self, method: nn.Module, optimizer: Optimizer) -> Engine:
@@ -77,6 +79,10 @@ class Ranks:
         from trainer.distributed.zero import ZeroEngine  # deepspeed takes seconds to import
 
         return ZeroEngine(self.accelerator, method, optimizer)
+
+    def vote(self) -> Vote:
+        """A vote on stopping; every rank has to ask for it at the same place."""
+        return Vote(self.world, self.timeout)
 
     def precision_region(self) -> torch.autocast:
         """Context manager: the run's autocast, for passes outside the engine."""

@@ -59,6 +59,8 @@ class Method(nn.Module):
         target_bn_momentum: float = 0.1
         """Momentum of the running statistics in the target pass."""
 
+    joint_pass: bool = False
+    """One pass of the backbone over both domains, each a batch-norm group of its own, in place of two passes."""
     adapts_before_evaluation = False
     """Whether adapt() wants to see the unlabelled target before every evaluation."""
 
@@ -103,10 +105,25 @@ class Method(nn.Module):
             return cast(Tensor, self.backbone(batch.source.images))
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """[b_s, C] and [b_t, C]: one pass a domain, each normalised by its own batch; the source comes first."""
+        """[b_s, C] and [b_t, C]: each domain normalised by its own batch; the source comes first."""
+        if self.joint_pass:
+            return self.joint_features(batch)
         source = self.source_features(batch)
         with batch_norm.momentum(self.backbone, self.config.target_bn_momentum):
             return source, self.backbone(batch.target.images)
+
+    def joint_features(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What features() gives, from one pass: fewer and larger kernels."""
+        images = batch.source.images, batch.target.images
+        groups = tuple(
+            batch_norm.Group(len(part), momentum)
+            for part, momentum in zip(
+                images, (self.config.source_bn_momentum, self.config.target_bn_momentum), strict=True
+            )
+        )
+        with batch_norm.grouped(self.backbone, groups):
+            source, target = self.backbone(torch.cat(images)).split([group.rows for group in groups])
+        return source, target
 
 
 class Classifier(nn.Module):
@@ -124,5 +141,5 @@ class Classifier(nn.Module):
 
 def progress_of(method: Method, step: int, steps: int, device: torch.device | str = "cpu") -> Progress:
     """The progress a method sees at a step."""
-    numbers = method.coefficients(step, steps).items()
-    return Progress(step, steps, {name: torch.tensor(value, device=device) for name, value in numbers})
+    numbers = method.coefficients(step, steps).items()  # filled on the device: a copy would make the host wait
+    return Progress(step, steps, {name: torch.full((), value, device=device) for name, value in numbers})

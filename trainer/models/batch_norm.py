@@ -2,14 +2,26 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainer.models.batch_norm_cuda import NormaliseOnCuda
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of a pass that are normalised by themselves."""
+
+    rows: int
+    """Of this rank."""
+    momentum: float | None
+    """With which the running statistics move; None: the cumulative average."""
 
 
 class BatchNorm(_BatchNorm):
@@ -26,27 +38,38 @@ class BatchNorm(_BatchNorm):
         self.to(cast(Tensor, like.running_mean).device, cast(Tensor, like.running_mean).dtype)
         self.drop = getattr(like, "drop", nn.Identity())
         self.act = getattr(like, "act", nn.Identity())
+        self.groups: tuple[Group, ...] = ()
         self.train(like.training)
 
     def _check_input_dim(self, input: Tensor) -> None:
         """Any [b, C, ...] is fine."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[b, C, ...] -> [b, C, ...]."""
-        ranks = dist.get_world_size() if self.synchronise and dist.is_available() and dist.is_initialized() else 1
-        out = self._synchronised(x) if self.training and ranks > 1 else super().forward(x)
-        return cast(Tensor, self.act(self.drop(out)))
+        """[b, C, ...] -> [b, C, ...]; in a grouped pass each group of rows by itself."""
+        if not (self.training and self.groups):
+            return cast(Tensor, self.act(self.drop(self._normalised(x, self.momentum))))
+        parts = x.split([group.rows for group in self.groups])
+        out = [self._normalised(part, group.momentum) for part, group in zip(parts, self.groups, strict=True)]
+        return cast(Tensor, self.act(self.drop(torch.cat(out))))
 
-    def _synchronised(self, x: Tensor) -> Tensor:
+    def _normalised(self, x: Tensor, momentum: float | None) -> Tensor:
+        ranks = dist.get_world_size() if self.synchronise and dist.is_available() and dist.is_initialized() else 1
+        if not self.training:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
         tracked = cast(Tensor, self.num_batches_tracked).add_(1)
-        momentum = self.momentum if self.momentum is not None else 1.0 / float(tracked)
+        rate = momentum if momentum is not None else 1.0 / float(tracked)
+        if ranks > 1:
+            return self._synchronised(x, rate)
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, True, rate, self.eps)
+
+    def _synchronised(self, x: Tensor, momentum: float) -> Tensor:
+        running = cast(Tensor, self.running_mean), cast(Tensor, self.running_var)
         if x.is_cuda:
-            running = cast(Tensor, self.running_mean), cast(Tensor, self.running_var)
             return cast(Tensor, NormaliseOnCuda.apply(x, self.weight, self.bias, *running, self.eps, momentum))
         out, mean, square, count = _Normalise.apply(x, self.weight, self.bias, self.eps)
         with torch.no_grad():
-            cast(Tensor, self.running_mean).lerp_(mean.to(self.running_mean), momentum)
-            cast(Tensor, self.running_var).lerp_((square / (count - 1)).to(self.running_var), momentum)
+            running[0].lerp_(mean.to(running[0]), momentum)
+            running[1].lerp_((square / (count - 1)).to(running[1]), momentum)
         return cast(Tensor, out)
 
 
@@ -112,6 +135,17 @@ def momentum(network: nn.Module, value: float | None) -> Iterator[None]:
     yield
     for layer, old in zip(found, before, strict=True):
         layer.momentum = old
+
+
+@contextmanager
+def grouped(network: nn.Module, groups: tuple[Group, ...]) -> Iterator[None]:
+    """Let a pass of several groups of rows be normalised, and the running statistics move, as if each passed alone."""
+    found = layers(network)
+    for layer in found:
+        layer.groups = groups
+    yield
+    for layer in found:
+        layer.groups = ()
 
 
 def statistics(layer: BatchNorm) -> tuple[Tensor, Tensor]:
