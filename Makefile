@@ -15,7 +15,7 @@ DEMO_OUTPUT ?= runs/demo
 DEMO_METHODS := source_only adabn hda_toalign
 SEEDS ?= 0
 
-.PHONY: help install install-test data demo test test-gpu lint icons clean
+.PHONY: help install install-test data demo test test-gpu lint bench-scale icons clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ test-gpu: install-test  ## the tests that need a CUDA device
 
 lint: install-test  ## style and types alone
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench-scale: install  ## what 1, 2 and 4 ranks cost (6 minutes); SCALE=--write puts it into docs/benchmarks.md
+	$(BIN)/python -m benchmarks.scale $(SCALE)
 
 icons: install-test  ## build IconHome again from its pinned npm package (5 minutes) and compare the archive's hash
 	mkdir -p build && cd build && (test -f iconify-json-2.2.535.tgz || npm pack --silent @iconify/json@2.2.535)

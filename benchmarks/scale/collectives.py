@@ -1,0 +1,87 @@
+"""What a step hands to collectives, by purpose: DDP's reducer is C++, but its calls pass torch's dispatcher too."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+KINDS = ("gradients", "weights", "batch norm", "sums")
+PURPOSES = {
+    "trainer.models.batch_norm": "batch norm",
+    "trainer.global_batch": "sums",
+    "trainer.distributed.ranks": "sums",
+}
+"""Files that call collectives themselves; what comes from nowhere in them comes from DDP or DeepSpeed."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One collective as this rank called it."""
+
+    kind: str
+    operation: str
+    numbers: int
+    size: int
+    """Bytes of the tensors handed over."""
+
+
+class Collectives(TorchDispatchMode):
+    """Context manager that notes every collective called inside it, in Python or in C++.
+
+    Attributes:
+        calls: in order.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Note it, then let it happen."""
+        if func.namespace == "c10d":
+            self.note(func.__name__.split(".")[0], args)
+        return func(*args, **(kwargs or {}))
+
+    def note(self, operation: str, args: Sequence[Any]) -> None:
+        """Gathers and scatters name their output first; the others work in place."""
+        given = args[1] if "gather" in operation or "scatter" in operation else args[0]
+        tensors = [leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
+        numbers, size = (sum(map(count, tensors)) for count in (Tensor.numel, lambda tensor: tensor.nbytes))
+        self.calls.append(Call(purpose(operation, sys._getframe(1)), operation, numbers, size))
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes by kind."""
+        total: Counter[str] = Counter()
+        for call in self.calls:
+            total[call.kind] += call.size
+        return {kind: total[kind] for kind in KINDS}
+
+
+def purpose(operation: str, frame: FrameType | None) -> str:
+    """What a collective is for: by the nearest file of the trainer that calls any, else by what DDP and ZeRO do."""
+    while frame is not None:
+        kind = PURPOSES.get(frame.f_globals.get("__name__", ""))
+        if kind is not None:
+            return kind
+        frame = frame.f_back
+    return "weights" if "allgather" in operation or operation.startswith("broadcast") else "gradients"
+
+
+def counted(step: Callable[[], object]) -> Collectives:
+    """The collectives of one call."""
+    seen = Collectives()
+    with seen:
+        step()
+    return seen

@@ -1,0 +1,93 @@
+"""Whether gradients travel while the backward still computes: the all-reduces and the backward on one clock."""
+
+import itertools
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from trainer.distributed import Engine
+
+Span = tuple[float, float]
+"""Start and end in microseconds."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """The all-reduces of gradients of one step, in milliseconds."""
+
+    count: int
+    early: int
+    """Of them, how many started before the backward's last operator ended."""
+    busy: float
+    """From the start of each to its end, added up."""
+    hidden: float
+    """Of that, what lay within the backward."""
+
+
+def overlap(reduces: Collection[Span], backward: Span) -> Overlap:
+    """Compare spans.
+
+    Args:
+        reduces: one for each all-reduce of gradients.
+        backward: from the first to the last operator.
+    """
+    start, end = backward
+    inside = [max(0.0, min(b, end) - max(a, start)) for a, b in reduces]
+    busy = sum(b - a for a, b in reduces)
+    return Overlap(len(reduces), sum(a < end for a, _ in reduces), busy / 1e3, sum(inside) / 1e3)
+
+
+def traced(step: Callable[[], object], buckets: Collection[int]) -> Overlap:
+    """One step under torch's profiler.
+
+    On a GPU the spans are those of the launches: what was launched before the backward's last operator may overlap it.
+
+    Args:
+        step: forward, backward and update.
+        buckets: how many numbers each all-reduce of gradients takes, which tells them from batch norm's.
+    """
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as found:
+        step()
+    events: Iterable[Any] = found.events() or []
+    spans = [(event, (event.time_range.start, event.time_range.end)) for event in events]
+    operators = [span for event, span in spans if event.name.startswith("autograd::engine")]
+    reduces = [
+        span for event, span in spans
+        if event.name in ("gloo:all_reduce", "nccl:all_reduce") and numbers(event.input_shapes) in buckets
+    ]  # fmt: skip
+    return overlap(reduces, (min(start for start, _ in operators), max(end for _, end in operators)))
+
+
+def numbers(shapes: list[list[int]]) -> int:
+    """Numbers in the tensors of an event."""
+    return sum(torch.Size(shape).numel() for shape in shapes if shape)
+
+
+class LateEngine(Engine):
+    """The same engine, but its gradients meet in one all-reduce after the backward: nothing can overlap."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.accelerator, self.method = engine.accelerator, engine.method
+        self.wrapped, self.optimizer = engine.wrapped, engine.optimizer
+
+    def __call__(self, *arguments: Any) -> Any:
+        """See Engine; DDP is told that this backward is not to be reduced."""
+        with self.wrapped.no_sync():
+            return self.wrapped(*arguments)
+
+    def update(self, share: Tensor) -> None:
+        """See Engine; shares add up, so the summed gradient needs neither factor nor mean."""
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.wrapped.no_sync():
+            self.accelerator.backward(share)
+        gradients = [parameter.grad for parameter in self.method.parameters() if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        torch.distributed.all_reduce(flat)
+        ends = list(itertools.accumulate(gradient.numel() for gradient in gradients))
+        for gradient, end in zip(gradients, ends, strict=True):
+            gradient.copy_(flat[end - gradient.numel() : end].view(gradient.shape))
+        self.optimizer.step()
