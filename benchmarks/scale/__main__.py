@@ -1,4 +1,4 @@
-"""What several ranks cost: python -m benchmarks.scale [--ranks 1 2 4] [--rounds 5] [--steps 3] [--write]
+"""What several ranks cost: python -m benchmarks.scale [--ranks 1 2 4] [--rounds 5] [--steps 2] [--write]
 
 Trains HDA+ToAlign by the trainer's own step on 1, 2 and 4 ranks, all on the same global batch: on GPUs if there are
 any (as many ranks as GPUs), else on CPUs with one thread a rank. Prints Markdown; --write puts it into
@@ -30,7 +30,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description="What several ranks cost.")
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2, 4], help="numbers of ranks")
     parser.add_argument("--rounds", type=int, default=5, help="how often each row has its turn")
-    parser.add_argument("--steps", type=int, default=3, help="steps of a turn")
+    parser.add_argument("--steps", type=int, default=2, help="steps of a turn")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     options = parser.parse_args(words)
     if min(*options.ranks, options.rounds, options.steps) < 1:

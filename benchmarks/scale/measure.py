@@ -43,7 +43,7 @@ class Figures:
     sizes: dict[str, float]
     """Bytes handed to collectives in a step, by kind, on average over the ranks."""
     travel: Overlap | None
-    """None where DDP does not reduce the gradients during the backward."""
+    """None but for the two rows whose all-reduces are compared."""
     samples: list[Sample] = field(default_factory=list)
     memory: int = 0
     """Bytes, of the rank that took most."""
@@ -100,7 +100,7 @@ def begin(stack: ExitStack, launch: Launch) -> Pair:
             beginnings[0].losses,
             beginnings[0].gradient,
             {kind: sum(size[kind] for size in sizes) / len(sizes) for kind in KINDS},
-            launch.order("trace")[0] if launch.row.ranks > 1 and not launch.row.zero else None,
+            launch.order("trace")[0] if launch.row.title in (DDP, LATE) else None,
         ),
     )
 

@@ -19,7 +19,7 @@ class Load:
         return f"{self.backbone} at {self.pixels} px, {self.batch} + {self.batch} images over all ranks"
 
 
-ON_CPU = Load("resnet18", 64, 12)
+ON_CPU = Load("resnet18", 64, 8)
 ON_GPU = Load("resnet50", 224, 36)
 
 
