@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 KINDS = ("gradients", "weights", "batch norm", "sums")
 PURPOSES = {
     "trainer.models.batch_norm": "batch norm",
+    "trainer.models.batch_norm_cuda": "batch norm",
     "trainer.global_batch": "sums",
     "trainer.distributed.ranks": "sums",
 }
