@@ -41,6 +41,9 @@ ALLOWED: dict[str, set[str]] = {
     "loop": BASIS
     | {"agreement", "checkpoint", "distributed", "global_batch", "meters", "methods", "models", "optimizer", "rng"}
     | {"stopping", "tracking", "validators"},
+    "step_table": set(),
+    "step_profile": {"step_table"},
+    "profiled_images": {"batch", "global_batch", "images", "step_profile"},
     "outcome": {"settings", "config", "durable", "images", "loop", "tracking"},
     "session": BASIS
     | {
@@ -55,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
         "methods",
         "outcome",
     }
-    | {"models", "optimizer", "stopping", "tracking", "watchdog"},
+    | {"models", "optimizer", "profiled_images", "step_profile", "stopping", "tracking", "watchdog"},
     "lost_peer": set(),
     "main": {"errors", "settings", "config", "lost_peer", "session"},
     "launch": {"errors", "settings", "config", "data", "tracking", "launch"},

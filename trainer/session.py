@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,9 @@ from trainer.models.backbone import Backbone, build_backbone
 from trainer.models.compiled import compile_network
 from trainer.optimizer import build_optimizer
 from trainer.outcome import title, write_outcome
+from trainer.profiled_images import ProfiledImages
 from trainer.settings import Run
+from trainer.step_profile import Profile
 from trainer.stopping import StopRequest
 from trainer.watchdog import Watchdog
 
@@ -43,6 +46,7 @@ class Session:
     images: Images
     loop: Loop
     tracker: tracking.Tracker | tracking.NullTracker
+    profile: Profile
 
     @classmethod
     @contextlib.contextmanager
@@ -67,10 +71,11 @@ class Session:
                 tracker.start()
             try:
                 watchdog = stack.enter_context(Watchdog(run.train.timeout, ranks.rank))
-                loop = build_loop(run, backbone, images, ranks, checkpoints, tracker, watchdog)
+                profile = open_profile(run, folder, ranks, tracker)
+                loop = build_loop(run, backbone, images, ranks, checkpoints, tracker, watchdog, profile)
                 if saved is not None:
                     loop.resume(saved)
-                session = cls(run, ranks, folder, images, loop, tracker)
+                session = cls(run, ranks, folder, images, loop, tracker, profile)
                 session.describe()
                 yield session
             except BaseException as error:
@@ -88,7 +93,7 @@ class Session:
         """Train to the end and write summary, pictures and model; False when asked to stop before."""
         if self.finished():
             return True
-        with StopRequest() as stop:
+        with StopRequest() as stop, self.profile:
             finished = self.loop.train(stop)
         if not finished:
             self.tracker.close("KILLED")
@@ -190,6 +195,12 @@ def open_tracker(run: Run, folder: Path, saved: Loaded | None, ranks: Ranks) -> 
     return tracking.open_tracker(run.tracking, folder, name, run_id, ranks.main, run.output)
 
 
+def open_profile(run: Run, folder: Path, ranks: Ranks, tracker: tracking.Tracker | tracking.NullTracker) -> Profile:
+    """The main rank records steps, if asked to; the other ranks record nothing."""
+    steps = run.train.profile if ranks.main else 0
+    return Profile(steps, folder / "profile", ranks.device, partial(tracker.artifact, folder="profile"))
+
+
 def build_loop(
     run: Run,
     backbone: Backbone,
@@ -198,6 +209,7 @@ def build_loop(
     checkpoints: Checkpoints,
     tracker: tracking.Tracker | tracking.NullTracker,
     watchdog: Watchdog,
+    profile: Profile,
 ) -> Loop:
     """The method on its device, its optimiser, and the loop around them."""
     method = methods.find(run.method.name)(run.method, backbone, len(images.classes), run.train.sync_bn)
@@ -209,4 +221,5 @@ def build_loop(
     over = GlobalBatch(source, target, ranks.rank, ranks.world, run.seed)
     optimizer = build_optimizer(method, run.optim)
     facts = {"fingerprint": images.domains.fingerprint}
-    return Loop(run, method, optimizer, images, over, ranks, checkpoints, tracker, facts, watchdog.beat)
+    supply = ProfiledImages(images, profile)
+    return Loop(run, method, optimizer, supply, over, ranks, checkpoints, tracker, facts, watchdog.beat)

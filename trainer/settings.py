@@ -104,6 +104,9 @@ class Train:
     """Steps between two readings of the losses, for the bar and for MLflow."""
     check_every: int = 500
     """Steps between comparisons of all ranks' weights, bit for bit."""
+    profile: int = 0
+    """Profile this many steps early in the run and write profile/trace.json.gz and profile/table.txt; 0: none. Short:
+    --profile N."""
     timeout: float = 600.0
     """Seconds without progress after which a rank writes its stacks and ends, and a collective gives up."""
     keep: int = 2

@@ -96,7 +96,8 @@ def _help(default: Run) -> None:
         args=["--help"],
         prog="trainer/main.py",
         description=f"One training run.\n\nMethods (--method.name): {', '.join(methods.names())}.\n"
-        "--config FILE reads settings from a YAML file (any number of files, the later wins; options win over files).",
+        "--config FILE reads settings from a YAML file (any number of files, the later wins; options win over files).\n"
+        "--profile N is short for --train.profile N.",
         default=default,
         config=(tyro.conf.FlagConversionOff,),
         use_underscores=True,

@@ -15,6 +15,8 @@ COMMAND_LINE: Final = "command line"
 NULLS: Final = ("", "~", "null", "Null", "NULL")
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 10
+SHORT: Final = {"profile": "train.profile"}
+"""Options that need not be written in full on the command line."""
 CONFIGS: Final = Path(__file__).resolve().parents[2] / "configs"
 
 
@@ -55,7 +57,8 @@ def from_words(words: list[str]) -> CommandLine:
             line.help = True
         elif re.match(r"--[A-Za-z_]", word):
             name, equals, value = word[2:].partition("=")
-            options.append((name.replace("-", "_"), [value] if equals else []))
+            name = name.replace("-", "_")
+            options.append((SHORT.get(name, name), [value] if equals else []))
         elif options and not (options[-1][0] == "config" and options[-1][1]):
             options[-1][1].append(word)
         else:

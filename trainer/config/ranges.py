@@ -28,6 +28,7 @@ LIMITS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "optim.power": (lambda x: x >= 0, "at least 0"),
     "optim.horizon": (lambda x: x >= 1, "at least 1, or null"),
     "train.steps": (lambda x: x >= 1, "at least 1"),
+    "train.profile": (lambda x: 0 <= x <= 100, "at least 0 and at most 100 (a trace of more steps opens nowhere)"),
     "method.dropout": (lambda x: 0 <= x < 1, "at least 0 and less than 1"),
     "method.hidden": (lambda x: x >= 1, "at least 1"),
     "method.reversal_horizon": (lambda x: x >= 1, "at least 1, or null"),

@@ -21,6 +21,7 @@ NOT_IDENTITY: Final = (
     "data.eval_batch_size",
     "train.log_every",
     "train.check_every",
+    "train.profile",
     "train.timeout",
     "train.keep",
     "train.save_every",
