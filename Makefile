@@ -15,7 +15,7 @@ DEMO_OUTPUT ?= runs/demo
 DEMO_METHODS := source_only adabn hda_toalign
 SEEDS ?= 0
 
-.PHONY: help install install-test data demo test test-gpu lint bench-scale icons clean
+.PHONY: help install install-test data demo bench bench-gpu bench-scale bench-data test test-gpu lint icons clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ test: lint  ## lint, types and every test that needs no GPU
 
 test-gpu: install-test  ## the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
+
+bench-data: install-test data  ## images a second and CPU time an image of every reader (BENCH=--write: into the docs)
+	$(BIN)/python -m benchmarks.data $(BENCH)
 
 lint: install-test  ## style and types alone
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

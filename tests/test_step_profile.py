@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,12 @@ def test_a_run_that_ends_before_the_recording_says_so(
 
 
 def test_a_failing_run_keeps_its_error_and_what_was_recorded(tmp_path: Path) -> None:
-    profile = Profile(9, tmp_path, CPU)
-    with pytest.raises(RuntimeError, match="out of memory"), profile:
-        for k in profile.watch(iter(range(100))):
-            torch.ones(2, 2) @ torch.ones(2, 2)
-            if k == FIRST + 3:
-                raise RuntimeError("out of memory")
+    def broken() -> Iterator[int]:
+        yield from range(FIRST + 3)
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"), Profile(9, tmp_path, CPU) as profile:
+        list(profile.watch(broken()))
     assert (tmp_path / "table.txt").read_text().startswith("3 training steps")
 
 
@@ -128,9 +129,7 @@ def test_covered_counts_overlaps_once() -> None:
 
 
 @pytest.mark.parametrize("value", ["-1", "101", "yes"])
-def test_out_of_range_is_refused(
-    digits: Path, tmp_path: Path, value: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_out_of_range_is_refused(digits: Path, tmp_path: Path, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words(digits, tmp_path, 9), f"--profile={value}"]) == 64
     assert "train.profile must be " in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
