@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -14,7 +15,7 @@ import torch
 from tests import runs
 from trainer.main import main
 from trainer.step_profile import FIRST, SKIPPED, WARM_UP, Profile
-from trainer.step_table import covered
+from trainer.step_table import covered, on_device
 
 CPU = torch.device("cpu")
 
@@ -121,6 +122,24 @@ def test_none_costs_nothing(tmp_path: Path) -> None:
         assert list(profile.watch(batches)) == [0, 1, 2]
         assert profile._recorder is None
     assert not (tmp_path / "p").exists()
+
+
+def test_a_device_is_idle_between_its_kernels_whatever_labels_say() -> None:
+    def event(name: str, start: float, end: float, place: str = "CUDA", label: bool = False) -> Any:
+        where = SimpleNamespace(name=place)
+        return SimpleNamespace(
+            name=name, time_range=SimpleNamespace(start=start, end=end), device_type=where, is_user_annotation=label
+        )
+
+    events = [
+        event("gemm", 1000.0, 2000.0), event("copy", 1500.0, 2500.0), event("gemm", 4000.0, 5000.0),
+        event("next batch", 0.0, 9000.0, "CPU", label=True), event("next batch", 0.0, 9000.0),
+        event("ProfilerStep#10", 0.0, 9000.0), event("aten::mm", 0.0, 9000.0, "CPU"),
+    ]  # fmt: skip
+    assert on_device(events, 2) == [
+        "kernels, copies and fills a step: 2", "device time of a step: 2.000 ms, idle for 37.5% of it",
+    ]  # fmt: skip
+    assert on_device(events[3:], 2) == ["no kernel was recorded: is another profiler at work on this device?"]
 
 
 def test_covered_counts_overlaps_once() -> None:
