@@ -26,7 +26,7 @@ def machine(packages: Sequence[str]) -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     parts = [f"{cores} cores of {names[0] if names else platform.machine()}"]
-    parts.append(f"{torch.get_num_threads()} threads of torch")
+    parts.append(f"torch threads: {torch.get_num_threads()}")
     parts.append(f"{psutil.virtual_memory().total / 2**30:.0f} GiB")
     parts.append(torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU")
     parts.append(f"load {os.getloadavg()[1]:.1f} over the last 5 minutes")
