@@ -1,5 +1,6 @@
 """A method and its optimiser as these ranks train them: forward, update, and a state that any number of ranks reads."""
 
+import warnings
 from typing import Any
 
 from accelerate import Accelerator
@@ -23,7 +24,9 @@ class Engine:
 
     def __init__(self, accelerator: Accelerator, method: nn.Module, optimizer: Optimizer) -> None:
         self.accelerator, self.method = accelerator, method
-        self.wrapped, self.optimizer = accelerator.prepare(method, optimizer)
+        with warnings.catch_warnings():  # accelerate knows broadcast_buffers only, which torch 2.15 renames
+            warnings.filterwarnings("ignore", message=".*broadcast_buffers. is deprecated", category=FutureWarning)
+            self.wrapped, self.optimizer = accelerator.prepare(method, optimizer)
 
     def __call__(self, *arguments: Any) -> Any:
         """The method's forward in the run's precision."""
