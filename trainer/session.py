@@ -209,7 +209,7 @@ def build_loop(
     checkpoints: Checkpoints,
     tracker: tracking.Tracker | tracking.NullTracker,
     watchdog: Watchdog,
-    profile: Profile,
+    profile: Profile | None = None,
 ) -> Loop:
     """The method on its device, its optimiser, and the loop around them."""
     method = methods.find(run.method.name)(run.method, backbone, len(images.classes), run.train.sync_bn)
@@ -221,5 +221,5 @@ def build_loop(
     over = GlobalBatch(source, target, ranks.rank, ranks.world, run.seed)
     optimizer = build_optimizer(method, run.optim)
     facts = {"fingerprint": images.domains.fingerprint}
-    supply = ProfiledImages(images, profile)
+    supply = images if profile is None else ProfiledImages(images, profile)
     return Loop(run, method, optimizer, supply, over, ranks, checkpoints, tracker, facts, watchdog.beat)
