@@ -56,6 +56,12 @@ bench-data: install-test data  ## images a second and CPU time an image of every
 lint: install-test  ## style and types alone
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+bench: install  ## what a training step costs on this CPU (8 minutes); BENCH=--write puts it into docs/benchmarks.md
+	$(BIN)/python -m benchmarks.step $(BENCH)
+
+bench-gpu: install  ## the same on a GPU, beside the roofline (5 minutes); BENCH=--write puts it there too
+	$(BIN)/python -m benchmarks.step --device cuda $(BENCH)
+
 bench-scale: install  ## what 1, 2 and 4 ranks cost (6 minutes); SCALE=--write puts it into docs/benchmarks.md
 	$(BIN)/python -m benchmarks.scale $(SCALE)
 

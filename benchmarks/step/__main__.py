@@ -1,0 +1,72 @@
+"""python -m benchmarks.step: what a training step costs, as Markdown; --write puts it into docs/benchmarks.md."""
+
+import argparse
+import os
+import sys
+
+from benchmarks.step import on_cpu, on_gpu
+from benchmarks.step.case import Case
+from benchmarks.step.device import Size
+from benchmarks.step.document import DOCUMENT, write
+from benchmarks.step.machine import described
+from benchmarks.step.variants import CPU, GPU, Variant
+
+TINY = Size(copied=2**20, side=64, stored=16)
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.step", description=__doc__)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="what runs the steps")
+    parser.add_argument("--table", choices=("cpu", "gpu"), help="which table; default: the device's")
+    parser.add_argument("--tiny", action="store_true", help="small network, images and counts: a trial of the program")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these variants alone")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    given = parser.parse_args(words)
+    given.table = given.table or {"cpu": "cpu", "cuda": "gpu"}[given.device]
+    return given
+
+
+def chosen(table: str, only: list[str]) -> tuple[Variant, ...]:
+    """The variants of a table.
+
+    Raises:
+        SystemExit: a name is not among them.
+    """
+    variants = CPU if table == "cpu" else GPU
+    names = [variant.name for variant in variants]
+    if unknown := [name for name in only if name not in names]:
+        sys.exit(f"--only {unknown[0]}: the variants of this table are {', '.join(names)}")
+    return tuple(variant for variant in variants if not only or variant.name in only)
+
+
+def report(given: argparse.Namespace) -> str:
+    """The table that was asked for."""
+    variants = chosen(given.table, given.only)
+    if given.table == "gpu":
+        if given.tiny:
+            small = Case(given.device, rows=3, pixels=64, backbone="resnet18", classes=4)
+            return on_gpu.report(small, variants, on_gpu.Plan(warm=1, steps=3, size=TINY))
+        return on_gpu.report(Case(given.device, rows=36), variants, on_gpu.Plan())
+    if given.tiny:
+        small = Case(given.device, rows=3, pixels=64, backbone="resnet18", classes=4)
+        return on_cpu.report([(small, 2)], small, variants)
+    cases = [(Case(given.device, rows=4), 7), (Case(given.device, rows=6), 5)]
+    return on_cpu.report(cases, Case(given.device, rows=4, pixels=64), variants)
+
+
+def main(words: list[str]) -> None:
+    """Measure, print, write."""
+    given = arguments(words)
+    if given.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    text = report(given)
+    command = " ".join(["python -m benchmarks.step", *words])
+    whole = f"`{command}` on {described()}.\n\n{text}"
+    print(whole)
+    if given.write:
+        write(DOCUMENT, f"step on a {given.table}", whole)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,57 @@
+"""What the figures were taken on: processor, versions, load; and how busy a GPU is."""
+
+import contextlib
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("torch", "torchvision", "accelerate")
+
+
+def processor() -> str:
+    """Name of the CPU."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def described() -> str:
+    """One sentence on machine and versions."""
+    versions = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions.append(f"{package} {version(package)}")
+    load = f"load {os.getloadavg()[0]:.1f}"
+    return f"{processor()}, {os.cpu_count()} cores ({load} at the end); {', '.join(versions)}"
+
+
+def utilisation(identity: str) -> Callable[[], float | None]:
+    """Reads how many per cent of the time a GPU is busy: by NVML, else nvidia-smi, else nothing (None).
+
+    Args:
+        identity: the GPU's UUID.
+    """
+    try:
+        import pynvml  # type: ignore[import-untyped]
+
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByUUID(identity)
+        return lambda: float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+    except Exception:  # no package, no driver, a GPU that NVML does not know: the column stays empty or smi fills it
+        return lambda: _by_smi(identity)
+
+
+def _by_smi(identity: str) -> float | None:
+    command = shutil.which("nvidia-smi")
+    if command is None or not identity:
+        return None
+    query = [command, "-i", identity, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+        return float(subprocess.run(query, capture_output=True, text=True, timeout=5, check=True).stdout)
+    return None

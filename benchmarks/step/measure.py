@@ -1,0 +1,74 @@
+"""Variants measured, each in its own process: in turn on a CPU, one after the other on a GPU."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from benchmarks.step.case import Case
+from benchmarks.step.remote import Failed, Remote
+from benchmarks.step.subject import Cost, Subject
+from benchmarks.step.variants import Variant
+
+
+@dataclass
+class Measured:
+    """A variant and what is known of it; a failure leaves the rest as far as it had come."""
+
+    variant: Variant
+    times: list[float] = field(default_factory=list)
+    """Milliseconds of each step, in order."""
+    memory: int = 0
+    """Bytes at the highest point."""
+    cost: Cost | None = None
+    utilisation: list[float] = field(default_factory=list)
+    """Per cent, as often as it was looked at."""
+    failure: str = ""
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """What fails in here is this variant's failure and nobody else's."""
+        try:
+            yield
+        except Failed as error:
+            self.failure = str(error)
+
+    def finish(self, remote: Remote) -> None:
+        """Memory, then operations."""
+        self.memory = remote.call("memory")
+        self.cost = remote.call("cost")
+
+
+def interleaved(case: Case, variants: Sequence[Variant], rounds: int) -> list[Measured]:
+    """One step of every variant a round, so that other work meets all alike; the first round is not counted."""
+    rows = [Measured(variant) for variant in variants]
+    remotes = [Remote(case.device, Subject, variant, case) for variant in variants]
+    for _ in range(rounds + 1):
+        for row, remote in zip(rows, remotes, strict=True):
+            if not row.failure:
+                with row.caught():
+                    row.times += remote.call("times", 1)
+    for row, remote in zip(rows, remotes, strict=True):
+        row.times = row.times[1:]
+        if not row.failure:
+            with row.caught():
+                row.finish(remote)
+        remote.close()
+    return rows
+
+
+def one_by_one(
+    case: Case, variants: Sequence[Variant], warm: int, steps: int, utilisation: Callable[[], float | None]
+) -> Iterator[Measured]:
+    """Each variant alone on the device; utilisation is looked at while it runs."""
+    for variant in variants:
+        row = Measured(variant)
+
+        def look(seen: list[float] = row.utilisation) -> None:
+            if (now := utilisation()) is not None:
+                seen.append(now)
+
+        with row.caught(), Remote(case.device, Subject, variant, case) as remote:
+            remote.call("warm", warm)
+            row.times = remote.call("times", steps, meanwhile=look)
+            row.finish(remote)
+        yield row

@@ -1,0 +1,88 @@
+"""The table of a GPU: time, rate, memory and use of every variant beside what its arithmetic and its bytes take."""
+
+from dataclasses import dataclass, field
+from statistics import median
+
+from benchmarks.step.case import STEPS, Case
+from benchmarks.step.device import Arithmetic, Device, Rates, Size
+from benchmarks.step.machine import utilisation
+from benchmarks.step.measure import Measured, one_by_one
+from benchmarks.step.remote import Failed, Remote
+from benchmarks.step.roofline import Traffic, traffic
+from benchmarks.step.rows import spread, table
+from benchmarks.step.variants import REFERENCE, Variant
+
+TASKS = 12
+"""Of Office-Home."""
+HEADS = (
+    "step", "ms", "images/s", "reference / this", "memory MB", "GPU busy %", "operations", "host waits",
+    "arithmetic ms", "bytes ms, fused", "bytes ms, eager", f"{TASKS} x {STEPS} steps",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long is measured."""
+
+    warm: int = 20
+    steps: int = 200
+    size: Size = field(default_factory=Size)
+
+
+def report(case: Case, variants: tuple[Variant, ...], plan: Plan) -> str:
+    """The device's own rates, then one row a variant."""
+    needs = traffic(case.backbone, case.pixels)
+    try:
+        with Remote(case.device, Device, case.device) as remote:
+            rates: Rates | None = remote.call("rates", case.rows, case.pixels, plan.size)
+        about = described(rates, case) if rates else ""
+    except Failed as error:
+        rates, about = None, f"The device's own rates could not be measured: {error}"
+    busy = utilisation(rates.identity if rates else "")
+    lines: list[list[str]] = []
+    reference: Measured | None = None
+    for row in one_by_one(case, variants, plan.warm, plan.steps, busy):
+        reference = row if row.variant.name == REFERENCE.name and not row.failure else reference
+        lines.append(line(row, reference, case, needs, rates))
+    title = f"{case.backbone}, {case.rows} + {case.rows} images of {case.pixels} pixels"
+    counts = f"medians [quartiles] of {plan.steps} steps after {plan.warm}"
+    return "\n\n".join([f"**{title}, {counts}**", about, table(HEADS, lines)])
+
+
+def described(rates: Rates, case: Case) -> str:
+    """The device in a few lines."""
+    dense = ", ".join(f"{rate / 1e12:.4g} TFLOP/s {name}" for name, rate in rates.dense.items())
+    gather = spread([1e6 * seconds for seconds in rates.gather], 1)
+    return (
+        f"{rates.name}: copies {rates.copy / 1e9:.4g} GB/s (read and written), dense products {dense}; a batch of "
+        f"{case.rows} views from resident images takes {gather} µs (at most 50 on a GPU)."
+    )
+
+
+def line(row: Measured, reference: Measured | None, case: Case, needs: Traffic, rates: Rates | None) -> list[str]:
+    """One row of the table."""
+    bounds = limits(row.variant, case, needs, rates) if rates else ["", "", ""]
+    if not row.times:
+        return [row.variant.title, f"failed: {row.failure}", *[""] * 6, *bounds, ""]
+    ms = median(row.times)
+    title = f"{row.variant.title} (then failed: {row.failure})" if row.failure else row.variant.title
+    return [
+        title,
+        spread(row.times, 2),
+        f"{2 * case.rows / ms * 1000:.0f}",
+        f"{median(reference.times) / ms:.2f}" if reference else "",
+        f"{row.memory / 1e6:.0f}",
+        f"{median(row.utilisation):.0f}" if row.utilisation else "",
+        *([str(row.cost.operations), str(row.cost.waits)] if row.cost else ["", ""]),
+        *bounds,
+        f"{TASKS * STEPS * ms / 60_000:.1f} min",
+    ]
+
+
+def limits(variant: Variant, case: Case, needs: Traffic, rates: Rates) -> list[str]:
+    """Milliseconds that the arithmetic and the bytes of a step take at the device's own rates."""
+    kind: Arithmetic = "bf16" if variant.half else "tf32" if variant.is_reference else "fp32"
+    arithmetic = needs.flops * variant.passes * case.rows / rates.dense[kind]
+    width = 2 if variant.half else 4
+    moved = [needs.bytes(variant.passes, case.rows, width, fused) / rates.copy for fused in (True, False)]
+    return [f"{1000 * seconds:.2f}" for seconds in (arithmetic, *moved)]

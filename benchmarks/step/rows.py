@@ -1,0 +1,16 @@
+"""Markdown tables and the medians and quartiles in them."""
+
+from collections.abc import Sequence
+from statistics import median, quantiles
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Median and, in brackets, the quartiles."""
+    low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else (values[0],) * 3
+    return f"{median(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

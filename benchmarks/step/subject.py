@@ -1,0 +1,106 @@
+"""One variant, ready to step, in the process that measures it."""
+
+import gc
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import psutil
+import torch
+
+from benchmarks.step import ours
+from benchmarks.step.case import AT, Case, batch
+from benchmarks.step.cost import dispatched
+from benchmarks.step.reference import Reference, ReferenceStep
+from benchmarks.step.variants import Variant
+from trainer.session import make_reproducible, run_format
+from trainer.stopping import StopRequest
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a step dispatches."""
+
+    operations: int
+    waits: int
+
+
+class Subject:
+    """A variant on a case.
+
+    Args:
+        variant: which step.
+        case: on what.
+    """
+
+    def __init__(self, variant: Variant, case: Case) -> None:
+        self.cuda = case.device == "cuda"
+        if not self.cuda:
+            torch.set_num_threads(1)  # process CPU time is then the time of the arithmetic
+        self._bare = psutil.Process().memory_info().rss
+        self.step = reference_step(variant, case) if variant.is_reference else own_step(variant, case)
+
+    def warm(self, steps: int) -> None:
+        """Take steps that nobody measures."""
+        self.times(steps)
+        if self.cuda:
+            torch.cuda.reset_peak_memory_stats()
+
+    def times(self, steps: int) -> list[float]:
+        """Milliseconds of each step: between CUDA events on a GPU, of CPU time on a CPU."""
+        gc.collect()
+        if self.cuda:
+            marks = [torch.cuda.Event(enable_timing=True) for _ in range(steps + 1)]
+            marks[0].record()
+            for mark in marks[1:]:
+                self.step()
+                mark.record()
+            torch.cuda.synchronize()
+            return [before.elapsed_time(after) for before, after in pairwise(marks)]
+        seconds = [time.process_time()]
+        for _ in range(steps):
+            self.step()
+            seconds.append(time.process_time())
+        return [1000 * (after - before) for before, after in pairwise(seconds)]
+
+    def memory(self) -> int:
+        """Bytes at the highest point: allocated on a GPU, resident above the bare process on a CPU."""
+        if self.cuda:
+            return torch.cuda.max_memory_allocated()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - self._bare
+
+    def cost(self) -> Cost:
+        """Dispatched operations and waits of one step; call it last, since counting costs memory."""
+        counts = dispatched(self.step)
+        return Cost(counts.work.total(), counts.waits.total())
+
+
+def own_step(variant: Variant, case: Case) -> Callable[[], None]:
+    """The product's step on two batches in turn."""
+    run = ours.settings(case, variant.profile, variant.words)
+    loop = ours.build(case, run)
+    batches, stop = [batch(case, number, run_format(run)) for number in range(2)], StopRequest()
+
+    def step() -> None:
+        loop.step(batches[loop.standing.step % 2], stop)
+
+    return step
+
+
+def reference_step(variant: Variant, case: Case) -> Callable[[], None]:
+    """The reference's step; cuDNN as the released code sets it (deterministic), TF32 as torch does."""
+    make_reproducible(ours.settings(case, "hda_toalign"))
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.allow_tf32 = True
+    take = ReferenceStep(Reference(case.backbone, case.classes).to(case.device).train())
+    batches, labels = [batch(case, number) for number in range(2)], batch(case, 2).source.labels
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        take(batches[done % 2], labels, AT + done, variant.half)
+        done += 1
+
+    return step
