@@ -52,6 +52,8 @@ class Device:
 
     def __init__(self, device: str) -> None:
         self.device, self.cuda = device, device == "cuda"
+        if not self.cuda:
+            torch.set_num_threads(1)
 
     def rates(self, rows: int, pixels: int, size: Size) -> Rates:
         """All of them, for batches of so many rows of images of so many pixels."""
@@ -84,7 +86,7 @@ class Device:
         views = Views(settings, IMAGENET_MEAN, IMAGENET_STD)
         shape = stored, settings.resize, settings.resize, 3
         images = torch.randint(256, shape, dtype=torch.uint8, device=self.device)
-        boxes = [torch.from_numpy(column).to(self.device) for column in views.boxes(rows, 0, 0, "source")]
+        boxes = [torch.from_numpy(column).long().to(self.device) for column in views.boxes(rows, 0, 0, "source")]
         which = torch.randint(stored, (rows,), device=self.device)
         make = choose(views, images)
         return self.seconds(lambda: make(images, which, *boxes))

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -37,19 +38,25 @@ def utilisation(identity: str) -> Callable[[], float | None]:
     Args:
         identity: the GPU's UUID.
     """
+    for read in (_by_nvml, _by_smi):
+        if identity and read(identity) is not None:
+            return partial(read, identity)
+    return lambda: None
+
+
+def _by_nvml(identity: str) -> float | None:
     try:
         import pynvml  # type: ignore[import-untyped]
 
         pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByUUID(identity)
-        return lambda: float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-    except Exception:  # no package, no driver, a GPU that NVML does not know: the column stays empty or smi fills it
-        return lambda: _by_smi(identity)
+        return float(pynvml.nvmlDeviceGetUtilizationRates(pynvml.nvmlDeviceGetHandleByUUID(identity)).gpu)
+    except Exception:  # no package, no driver, a GPU that NVML does not know or will not tell of
+        return None
 
 
 def _by_smi(identity: str) -> float | None:
     command = shutil.which("nvidia-smi")
-    if command is None or not identity:
+    if command is None:
         return None
     query = [command, "-i", identity, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):

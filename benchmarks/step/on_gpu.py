@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from statistics import median
 
+from benchmarks.step import targets
 from benchmarks.step.case import STEPS, Case
 from benchmarks.step.device import Arithmetic, Device, Rates, Size
 from benchmarks.step.machine import utilisation
@@ -39,14 +40,12 @@ def report(case: Case, variants: tuple[Variant, ...], plan: Plan) -> str:
     except Failed as error:
         rates, about = None, f"The device's own rates could not be measured: {error}"
     busy = utilisation(rates.identity if rates else "")
-    lines: list[list[str]] = []
-    reference: Measured | None = None
-    for row in one_by_one(case, variants, plan.warm, plan.steps, busy):
-        reference = row if row.variant.name == REFERENCE.name and not row.failure else reference
-        lines.append(line(row, reference, case, needs, rates))
+    rows = list(one_by_one(case, variants, plan.warm, plan.steps, busy))
+    reference = next((row for row in rows if row.variant.name == REFERENCE.name), None)
+    lines = [line(row, reference, case, needs, rates) for row in rows]
     title = f"{case.backbone}, {case.rows} + {case.rows} images of {case.pixels} pixels"
     counts = f"medians [quartiles] of {plan.steps} steps after {plan.warm}"
-    return "\n\n".join([f"**{title}, {counts}**", about, table(HEADS, lines)])
+    return "\n\n".join([f"**{title}, {counts}**", about, table(HEADS, lines), targets.found(targets.GPU, rows)])
 
 
 def described(rates: Rates, case: Case) -> str:
@@ -64,13 +63,13 @@ def line(row: Measured, reference: Measured | None, case: Case, needs: Traffic, 
     bounds = limits(row.variant, case, needs, rates) if rates else ["", "", ""]
     if not row.times:
         return [row.variant.title, f"failed: {row.failure}", *[""] * 6, *bounds, ""]
-    ms = median(row.times)
+    ms, beside = median(row.times), targets.ratios(reference, row) if reference else []
     title = f"{row.variant.title} (then failed: {row.failure})" if row.failure else row.variant.title
     return [
         title,
         spread(row.times, 2),
         f"{2 * case.rows / ms * 1000:.0f}",
-        f"{median(reference.times) / ms:.2f}" if reference else "",
+        f"{median(beside):.2f}" if beside else "",
         f"{row.memory / 1e6:.0f}",
         f"{median(row.utilisation):.0f}" if row.utilisation else "",
         *([str(row.cost.operations), str(row.cost.waits)] if row.cost else ["", ""]),

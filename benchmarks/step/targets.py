@@ -1,0 +1,56 @@
+"""What was aimed at beside what was found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from benchmarks.step.measure import Measured
+from benchmarks.step.rows import spread
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ratio of two variants that should not fall below, or not exceed, a number."""
+
+    what: str
+    above: str
+    below: str
+    bound: float
+    memory: bool = False
+    """Of memory too; such a ratio is an overhead, and the bound its most."""
+
+
+CPU: Final = (
+    Target("the reference's time / ours, float32", "reference", "ours", 1.45),
+    Target("the reference's time in float32 / ours in bf16", "reference", "bf16", 3.0),
+    Target("ToAlign / HDA without it", "ours", "hda", 1.03, memory=True),
+)
+GPU: Final = (
+    Target("the reference's time / ours, bf16", "reference_bf16", "bf16", 1.45),
+    Target("the reference's time with TF32 / ours in bf16", "reference", "bf16", 3.0),
+    Target("ToAlign / HDA without it", "eager", "hda", 1.03, memory=True),
+)
+
+
+def ratios(one: Measured, other: Measured) -> list[float]:
+    """Time of one by time of the other, step by step; empty when one of them has failed."""
+    whole = not one.failure and not other.failure
+    return [a / b for a, b in zip(one.times, other.times, strict=True)] if whole else []
+
+
+def found(targets: Sequence[Target], rows: Sequence[Measured]) -> str:
+    """One line a target; none for one whose variants were not measured."""
+    by_name, lines = {row.variant.name: row for row in rows}, []
+    for target in targets:
+        if target.above not in by_name or target.below not in by_name:
+            continue
+        above, below = by_name[target.above], by_name[target.below]
+        if not (times := ratios(above, below)):
+            continue
+        if target.memory:
+            memory = above.memory / below.memory
+            lines.append(f"- {target.what}: time {spread(times, 3)}, memory {memory:.3f} (aim: at most {target.bound})")
+        else:
+            lines.append(f"- {target.what}: {median(times):.2f} (aim: at least {target.bound})")
+    return "\n".join(lines)
