@@ -20,7 +20,9 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="what runs the steps")
     parser.add_argument("--table", choices=("cpu", "gpu"), help="which table; default: the device's")
     parser.add_argument("--tiny", action="store_true", help="small network, images and counts: a trial of the program")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these variants alone")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="these variants alone (compile on a CPU has to be named)"
+    )
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     given = parser.parse_args(words)
     given.table = given.table or {"cpu": "cpu", "cuda": "gpu"}[given.device]
@@ -37,7 +39,7 @@ def chosen(table: str, only: list[str]) -> tuple[Variant, ...]:
     names = [variant.name for variant in variants]
     if unknown := [name for name in only if name not in names]:
         sys.exit(f"--only {unknown[0]}: the variants of this table are {', '.join(names)}")
-    return tuple(variant for variant in variants if not only or variant.name in only)
+    return tuple(variant for variant in variants if (variant.name in only if only else not variant.slow))
 
 
 def report(given: argparse.Namespace) -> str:

@@ -81,7 +81,7 @@ def line(row: Measured, reference: Measured | None, case: Case, needs: Traffic, 
 def limits(variant: Variant, case: Case, needs: Traffic, rates: Rates) -> list[str]:
     """Milliseconds that the arithmetic and the bytes of a step take at the device's own rates."""
     kind: Arithmetic = "bf16" if variant.half else "tf32" if variant.is_reference else "fp32"
-    arithmetic = needs.flops * variant.passes * case.rows / rates.dense[kind]
-    width = 2 if variant.half else 4
-    moved = [needs.bytes(variant.passes, case.rows, width, fused) / rates.copy for fused in (True, False)]
+    images, width = variant.batches * case.rows, 2 if variant.half else 4
+    arithmetic = needs.flops * images / rates.dense[kind]
+    moved = [needs.bytes(images, variant.passes, width, fused) / rates.copy for fused in (True, False)]
     return [f"{1000 * seconds:.2f}" for seconds in (arithmetic, *moved)]

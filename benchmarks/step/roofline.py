@@ -32,10 +32,10 @@ class Traffic:
     flops: int = 0
     """By torch.utils.flop_counter."""
 
-    def bytes(self, passes: int, rows: int, width: int, fused: bool) -> float:
-        """Of a step of so many passes of so many rows in elements of so many bytes, and of its update."""
-        images = (self.convolutions + self.norms + (0 if fused else self.rest)) * rows
-        return float((images + self.weights) * passes * width + self.parameters * UPDATE)
+    def bytes(self, images: int, passes: int, width: int, fused: bool) -> float:
+        """Of a step that passes so many images at so many times in elements of so many bytes, and of its update."""
+        each = self.convolutions + self.norms + (0 if fused else self.rest)
+        return float((each * images + self.weights * passes) * width + self.parameters * UPDATE)
 
 
 def traffic(backbone: str, pixels: int) -> Traffic:

@@ -18,6 +18,8 @@ class Variant:
     """File in configs/methods/; empty: the reference."""
     exact: bool = True
     """Whether it computes the same as the reference, up to rounding."""
+    slow: bool = False
+    """Takes minutes to start on a CPU, so that its table has it only when it is named."""
 
     @property
     def is_reference(self) -> bool:
@@ -30,13 +32,20 @@ class Variant:
         return "bf16" in self.words
 
     @property
-    def passes(self) -> int:
-        """How often a domain's images go through the backbone in a step."""
+    def batches(self) -> int:
+        """How many batches of one domain go through the backbone in a step."""
         return 3 if self.is_reference else 2
+
+    @property
+    def passes(self) -> int:
+        """In how many passes they do."""
+        return 1 if JOINT[0] in self.words else self.batches
 
 
 FUSED: Final = ("--optim.fused", "true")
 BF16: Final = ("--train.precision", "bf16")
+JOINT: Final = ("--train.joint_pass", "true")
+COMPILE: Final = ("--train.compile", "true")
 CONTIGUOUS: Final = ("--train.channels_last", "false")
 QUICK: Final = ("--train.deterministic", "false")
 
@@ -49,10 +58,14 @@ CPU: Final = (
     Variant("ours", "ours: the defaults (two passes, channels_last)"),
     HDA,
     Variant("fused", "ours + fused SGD", FUSED),
+    Variant("joint", "ours + joint pass", JOINT),
     Variant("bf16", "ours + bf16", BF16, exact=False),
+    Variant("compile", "ours + compile", COMPILE, slow=True),
+    Variant("joint_compile", "ours + joint pass, compile", (*JOINT, *COMPILE), slow=True),
 )
 
 _EAGER: Final = (*BF16, *QUICK)
+_FUSED: Final = (*_EAGER, *FUSED)
 GPU: Final = (
     REFERENCE,
     Variant("reference_bf16", "reference, bf16", BF16, profile="", exact=False),
@@ -60,5 +73,8 @@ GPU: Final = (
     Variant("bf16", "ours, bf16", BF16, exact=False),
     Variant("eager", "ours, bf16, deterministic false", _EAGER, exact=False),
     Variant("hda", "HDA without ToAlign, otherwise the same", _EAGER, profile="hda", exact=False),
-    Variant("fused", "+ fused SGD", (*_EAGER, *FUSED), exact=False),
+    Variant("fused", "+ fused SGD", _FUSED, exact=False),
+    Variant("joint", "+ fused SGD, joint pass", (*_FUSED, *JOINT), exact=False),
+    Variant("compile", "+ fused SGD, compile", (*_FUSED, *COMPILE), exact=False),
+    Variant("joint_compile", "+ fused SGD, joint pass, compile", (*_FUSED, *JOINT, *COMPILE), exact=False),
 )
