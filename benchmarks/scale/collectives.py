@@ -17,6 +17,7 @@ PURPOSES = {
     "trainer.models.batch_norm_cuda": "batch norm",
     "trainer.global_batch": "sums",
     "trainer.distributed.ranks": "sums",
+    "trainer.distributed.vote": "sums",
 }
 """Files that call collectives themselves; what comes from nowhere in them comes from DDP or DeepSpeed."""
 

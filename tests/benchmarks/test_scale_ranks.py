@@ -66,7 +66,7 @@ def test_the_gradients_are_counted_whole(answers: Answers) -> None:
 def test_batch_norm_and_sums_are_told_from_gradients(answers: Answers) -> None:
     with_bn, without, one = (answers[title]["count"][0] for title in (DDP, "own", "one"))
     assert with_bn["batch norm"] > 0 == without["batch norm"]
-    assert with_bn["sums"] == without["sums"] == 16  # the two entropy sums and the loop's two flags
+    assert with_bn["sums"] == without["sums"] == 12  # the two entropy sums and the vote on stopping
     assert set(one.values()) == {0}
 
 
