@@ -13,6 +13,7 @@ from trainer.loop import Loop
 from trainer.models.backbone import build_backbone
 from trainer.session import build_loop, make_reproducible
 from trainer.settings import Run
+from trainer.step_profile import Profile
 from trainer.tracking import NullTracker
 from trainer.watchdog import Watchdog
 
@@ -42,7 +43,8 @@ def build(case: Case, run: Run) -> Loop:
     ranks = Ranks(run.train.precision)
     backbone = build_backbone(run.model.backbone, run.model.weights)
     nowhere = Checkpoints(Path("nowhere"), 1)
-    loop = build_loop(run, backbone, cast(Any, images), ranks, nowhere, NullTracker(), Watchdog(600.0, 0))
+    unwatched, unprofiled = Watchdog(600.0, 0), Profile(0, nowhere.folder, ranks.device)
+    loop = build_loop(run, backbone, cast(Any, images), ranks, nowhere, NullTracker(), unwatched, unprofiled)
     loop.method.train()
     loop.standing.step = AT
     return loop
