@@ -53,7 +53,7 @@ def report(given: argparse.Namespace) -> str:
     if given.tiny:
         small = Case(given.device, rows=3, pixels=64, backbone="resnet18", classes=4)
         return on_cpu.report([(small, 2)], small, variants)
-    cases = [(Case(given.device, rows=4), 7), (Case(given.device, rows=6), 5)]
+    cases = [(Case(given.device, rows=4), 6), (Case(given.device, rows=6), 5)]
     return on_cpu.report(cases, Case(given.device, rows=4, pixels=64), variants)
 
 

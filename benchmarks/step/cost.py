@@ -46,8 +46,7 @@ def _to_host(args: Any, kwargs: dict[str, Any], out: Any) -> bool:
 
 
 def dispatched(step: Callable[[], object]) -> Dispatched:
-    """What one step dispatches, after a first one that may allocate what later ones find."""
-    step()
+    """What one step dispatches; take one before, which may allocate what later ones find."""
     counts = Dispatched()
     with counts:
         step()

@@ -35,7 +35,8 @@ class Measured:
     def finish(self, remote: Remote) -> None:
         """Memory, then operations."""
         self.memory = remote.call("memory")
-        self.cost = remote.call("cost")
+        if not self.variant.compiled:
+            self.cost = remote.call("cost")
 
 
 def interleaved(case: Case, variants: Sequence[Variant], rounds: int) -> list[Measured]:

@@ -32,6 +32,11 @@ class Variant:
         return "bf16" in self.words
 
     @property
+    def compiled(self) -> bool:
+        """Whether the network is compiled; such a step cannot be counted, since torch runs it uncompiled meanwhile."""
+        return COMPILE[0] in self.words
+
+    @property
     def batches(self) -> int:
         """How many batches of one domain go through the backbone in a step."""
         return 3 if self.is_reference else 2

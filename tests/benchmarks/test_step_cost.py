@@ -19,6 +19,7 @@ def counted(*words: str, profile: str = "hda_toalign") -> Dispatched:
     """What one step dispatches on a ResNet-18."""
     loop, stop = build(SMALL, settings(SMALL, profile, words)), StopRequest()
     data = batch(SMALL, 0, torch.channels_last)
+    loop.step(data, stop)
     counts = dispatched(lambda: loop.step(data, stop))
     loop.ranks.close()
     return counts
