@@ -72,5 +72,5 @@ def refuse_resized_crop(views: Views) -> None:
     if not views.official:
         raise UserError(
             "data.reader resident makes the views of data.transform official alone: resized_crop resizes each crop "
-            "anew; choose data.reader torch"
+            "anew; choose data.reader torch or dali"
         )
