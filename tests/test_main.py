@@ -75,6 +75,7 @@ def test_each_rank_its_own_batch_norm(digits: Path, tmp_path: Path) -> None:
     """Running statistics are averaged before they are compared, evaluated or saved."""
     done = runs.launch(runs.words(digits, tmp_path, train__sync_bn="false"), ranks=2)
     assert done.returncode == 0, done.stderr
+    assert "each of 2 ranks normalises its own share of 9 + 9 images" in done.stderr
 
 
 def test_other_images_are_not_resumed(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -218,6 +218,9 @@ def build_loop(
     if run.train.compile:
         compile_network(method.backbone, ranks.world > 1 and run.train.sync_bn)
     source, target = run.data.batch_size, run.data.target_batch_size or run.data.batch_size
+    if ranks.main and ranks.world > 1 and not run.train.sync_bn:
+        text = "train.sync_bn false: each of %d ranks normalises its own share of %d + %d images; one rank would not"
+        log.warning(text, ranks.world, source, target)
     over = GlobalBatch(source, target, ranks.rank, ranks.world, run.seed)
     optimizer = build_optimizer(method, run.optim)
     facts = {"fingerprint": images.domains.fingerprint}
