@@ -120,7 +120,7 @@ class Train:
     joint_pass: bool = False
     """One pass of the network over both domains, each normalised by itself: the same numbers, fewer kernels."""
     compile: bool = False
-    """Compile the network with torch.compile; what cannot be compiled runs as it is, with a warning."""
+    """Compile the network with torch.compile; a forward that cannot be compiled runs as it is, with a warning."""
     channels_last: bool = True
     """Keep convolutions in channels-last order: the same mathematics, sooner."""
     deterministic: bool = True

@@ -1,4 +1,4 @@
-"""torch.compile for the network under a method; what cannot be compiled runs as it is."""
+"""torch.compile for the network under a method; a forward that cannot be compiled runs as it is."""
 
 import logging
 import shutil
@@ -24,6 +24,6 @@ def compile_network(network: nn.Module, over_ranks: bool) -> bool:
     if reason is not None:
         log.warning("train.compile: %s; the network runs as it is", reason)
         return False
-    torch._dynamo.config.suppress_errors = True  # whatever cannot be compiled is said and runs as it is
+    torch._dynamo.config.suppress_errors = True  # said, and the forward runs as it is; not so a backward
     network.compile()
     return True
