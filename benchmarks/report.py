@@ -1,5 +1,6 @@
 """How figures are shown: medians with quartiles, the machine they come from, and their place in the documentation."""
 
+import contextlib
 import os
 import platform
 from collections.abc import Sequence
@@ -20,12 +21,19 @@ def spread(values: Sequence[float], digits: int) -> str:
     return f"{median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
+def processor() -> str:
+    """Name of the CPU."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
 def machine(packages: Sequence[str]) -> str:
     """Processor, threads, memory, GPU, load and versions, in one sentence."""
     cores = len(os.sched_getaffinity(0))
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    parts = [f"{cores} cores of {names[0] if names else platform.machine()}"]
+    parts = [f"{cores} cores of {processor()}"]
     parts.append(f"torch threads: {torch.get_num_threads()}")
     parts.append(f"{psutil.virtual_memory().total / 2**30:.0f} GiB")
     parts.append(torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU")

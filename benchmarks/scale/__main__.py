@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.report import processor
 from benchmarks.scale import network, rows, tables
 from benchmarks.scale.launch import has_deepspeed
 from benchmarks.scale.measure import BEGINNING, Figures, measure
@@ -44,9 +45,7 @@ def machine() -> str:
     versions = ", ".join(f"{name} {version(name).split('+')[0]}" for name in libraries)
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}, NCCL; {versions}"
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
-    return f"{os.cpu_count()} cores of {model}, gloo, one thread a rank; {versions}"
+    return f"{os.cpu_count()} cores of {processor()}, gloo, one thread a rank; {versions}"
 
 
 def text(options: argparse.Namespace, load: rows.Load, found: list[Figures], why_not_sent: str) -> str:

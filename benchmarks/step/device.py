@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from benchmarks.step.machine import processor
+from benchmarks.report import processor
 from trainer.data.resident.choose import choose
 from trainer.data.transforms import Views
 from trainer.models.backbone import IMAGENET_MEAN, IMAGENET_STD

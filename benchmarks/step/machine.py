@@ -8,18 +8,10 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+
+from benchmarks.report import processor
 
 PACKAGES = ("torch", "torchvision", "accelerate")
-
-
-def processor() -> str:
-    """Name of the CPU."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def described() -> str:

@@ -45,11 +45,13 @@ class ZeroEngine(Engine):
     """DeepSpeed's engine around the same method and the same optimiser.
 
     Its checkpoints hold what DDP's hold: the momentum of every parameter, whole. A run may therefore go on under DDP,
-    ZeRO-1 or ZeRO-2 and on any number of ranks.
+    ZeRO-1 or ZeRO-2 and on any number of ranks. Engine.update serves as it is: under DeepSpeed accelerate's backward
+    makes the step, and its optimiser's own two calls do nothing.
     """
 
     def __init__(self, accelerator: Accelerator, method: nn.Module, optimizer: Optimizer) -> None:
         self.groups: list[list[nn.Parameter]] = [list(group["params"]) for group in optimizer.param_groups]
+        self.parameters = [parameter for group in self.groups for parameter in group]
         for parameter in method.parameters():  # DeepSpeed lays weights flat, which channels-last ones are not
             parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
         super().__init__(accelerator, method, optimizer)
@@ -60,16 +62,11 @@ class ZeroEngine(Engine):
         """DeepSpeed's optimiser, whose groups hold one flat tensor each."""
         return self.wrapped.optimizer
 
-    def update(self, share: Tensor) -> None:
-        """One backward and one step; DeepSpeed averages gradients over the ranks while shares add up."""
-        self.accelerator.backward(share * self.accelerator.num_processes)
-
     def state(self) -> State:
         """See Engine.state; gathers the momentum from all ranks, so every rank has to call it."""
-        parameters = [parameter for group in self.groups for parameter in group]
         momentum = {
             index: {MOMENTUM: cast(Tensor, safe_get_full_optimizer_state(parameter, MOMENTUM))}
-            for index, parameter in enumerate(parameters)
+            for index, parameter in enumerate(self.parameters)
         }
         return {"optimizer": {"state": momentum, "param_groups": self._group_settings()}, "scaler": {}}
 
@@ -77,8 +74,7 @@ class ZeroEngine(Engine):
         """See Engine.restore."""
         self.method.load_state_dict(method)
         self.zero.refresh_fp32_params()
-        parameters = [parameter for group in self.groups for parameter in group]
-        for index, parameter in enumerate(parameters):
+        for index, parameter in enumerate(self.parameters):
             saved = optimizer["state"].get(index, {}).get(MOMENTUM)
             value = torch.zeros_like(parameter) if saved is None else saved.to(parameter.device)
             safe_set_full_optimizer_state(parameter, value, MOMENTUM)
