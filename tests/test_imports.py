@@ -38,9 +38,11 @@ ALLOWED: dict[str, set[str]] = {
     "validators": {"distributed", "validators"},
     "together": {"distributed"},
     "images": BASIS | {"data", "distributed", "global_batch", "models", "together"},
+    "cuda_graph": {"batch", "global_batch", "methods"},
+    "update": {"batch", "cuda_graph", "distributed", "global_batch", "methods", "settings"},
     "loop": BASIS
     | {"agreement", "checkpoint", "distributed", "global_batch", "meters", "methods", "models", "optimizer", "rng"}
-    | {"stopping", "tracking", "validators"},
+    | {"stopping", "tracking", "update", "validators"},
     "step_table": set(),
     "step_profile": {"step_table"},
     "profiled_images": {"batch", "global_batch", "images", "step_profile"},

@@ -54,7 +54,12 @@ class GlobalBatch:
     def begin(self, step: int) -> None:
         """Start a step: dropout masks become a pure function of (seed, step, order of the calls)."""
         self._step = step
-        self._generators.clear()
+        for generator in self._generators.values():
+            self._seed(generator)
+
+    def generators(self) -> list[torch.Generator]:
+        """Where the dropout masks come from, one for each device that dropped something so far."""
+        return list(self._generators.values())
 
     def count(self, *domains: Domain) -> int:
         """Rows of the global batch in these domains (both when none is named)."""
@@ -106,10 +111,12 @@ class GlobalBatch:
 
     def _generator(self, device: torch.device) -> torch.Generator:
         if device not in self._generators:
-            generator = torch.Generator(device)
-            generator.manual_seed(derive_seed(self.seed, "dropout", self._step))
-            self._generators[device] = generator
+            self._generators[device] = torch.Generator(device)
+            self._seed(self._generators[device])
         return self._generators[device]
+
+    def _seed(self, generator: torch.Generator) -> None:
+        generator.manual_seed(derive_seed(self.seed, "dropout", self._step))
 
 
 class _Sum(torch.autograd.Function):

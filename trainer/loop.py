@@ -20,12 +20,13 @@ from trainer.distributed import Ranks
 from trainer.errors import Crash
 from trainer.global_batch import Domain, GlobalBatch
 from trainer.meters import Meters
-from trainer.methods.base import Losses, Method, progress_of
+from trainer.methods.base import Method, progress_of
 from trainer.models import batch_norm
 from trainer.optimizer import set_learning_rate
 from trainer.settings import Run
 from trainer.stopping import StopRequest
 from trainer.tracking import NullTracker, Tracker
+from trainer.update import open_update
 from trainer.validators.accuracy import Confusion
 from trainer.validators.evaluate import Views, evaluate
 
@@ -86,6 +87,7 @@ class Loop:
         self.ranks, self.checkpoints, self.tracker, self.alive = ranks, checkpoints, tracker, alive
         self.facts = facts
         self.engine = ranks.engine(method, optimizer)
+        self.update = open_update(run, self.engine, over, ranks)
         self.standing = Standing()
         self.confusion: dict[Domain, Confusion] = {}
         self.meters, self.stop_vote = Meters(), ranks.vote()
@@ -139,8 +141,7 @@ class Loop:
         rate = set_learning_rate(self.engine.optimizer, self.run.optim, step, steps)
         self.over.begin(step)
         progress = progress_of(self.method, step, steps, self.ranks.device)
-        losses: Losses = self.engine("train", batch.to(self.ranks.device), progress, self.over)
-        self.engine.update(torch.stack(list(losses.values())).sum())
+        losses = self.update(batch.to(self.ranks.device), progress)
         self.meters.add(step, losses)
         self.standing.step += 1
         return rate, self.stop_vote.cast(stop.wanted) and step + 1 < steps

@@ -13,16 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from trainer import methods, tracking
+from trainer.batch import Batch, Labelled, Unlabelled
 from trainer.checkpoint import Checkpoints, Loaded
 from trainer.config import flatten
 from trainer.distributed import Ranks
 from trainer.errors import UserError
 from trainer.folder import open_run_folder
-from trainer.global_batch import GlobalBatch
+from trainer.global_batch import BOTH, GlobalBatch, shares
 from trainer.images import Images, open_images
 from trainer.loop import Loop
+from trainer.methods.base import Method
 from trainer.models.backbone import Backbone, build_backbone
 from trainer.models.compiled import compile_network
 from trainer.optimizer import build_optimizer
@@ -201,6 +204,20 @@ def open_profile(run: Run, folder: Path, ranks: Ranks, tracker: tracking.Tracker
     return Profile(steps, folder / "profile", ranks.device, partial(tracker.artifact, folder="profile"))
 
 
+def pass_over_nothing(run: Run, method: Method, ranks: Ranks, over: GlobalBatch) -> Tensor:
+    """The features of black images, shaped like this rank's share of a step: their sum, with gradient."""
+
+    def blank(rows: int) -> tuple[Tensor, Tensor]:
+        images = torch.zeros(rows, 3, run.data.crop, run.data.crop, device=ranks.device)
+        return images.to(memory_format=run_format(run)), torch.zeros(rows, dtype=torch.int64, device=ranks.device)
+
+    rows = [shares(over.count(domain), ranks.world)[ranks.rank] for domain in BOTH]
+    (source, labels), (target, index) = map(blank, rows)
+    with ranks.precision_region():
+        features = method.train().features(Batch(Labelled(source, labels, labels), Unlabelled(target, index)))
+    return torch.cat(features).sum()
+
+
 def build_loop(
     run: Run,
     backbone: Backbone,
@@ -215,13 +232,14 @@ def build_loop(
     method = methods.find(run.method.name)(run.method, backbone, len(images.classes), run.train.sync_bn)
     method.to(device=ranks.device, memory_format=run_format(run))  # type: ignore[call-overload]
     method.joint_pass = run.train.joint_pass
-    if run.train.compile:
-        compile_network(method.backbone, ranks.world > 1 and run.train.sync_bn)
     source, target = run.data.batch_size, run.data.target_batch_size or run.data.batch_size
     if ranks.main and ranks.world > 1 and not run.train.sync_bn:
         text = "train.sync_bn false: each of %d ranks normalises its own share of %d + %d images; one rank would not"
         log.warning(text, ranks.world, source, target)
     over = GlobalBatch(source, target, ranks.rank, ranks.world, run.seed)
+    if run.train.compile:
+        attempt = partial(pass_over_nothing, run, method, ranks, over)
+        compile_network(method.backbone, ranks.world > 1 and run.train.sync_bn, attempt)
     optimizer = build_optimizer(method, run.optim)
     facts = {"fingerprint": images.domains.fingerprint}
     supply = images if profile is None else ProfiledImages(images, profile)

@@ -120,7 +120,9 @@ class Train:
     joint_pass: bool = False
     """One pass of the network over both domains, each normalised by itself: the same numbers, fewer kernels."""
     compile: bool = False
-    """Compile the network with torch.compile; a forward that cannot be compiled runs as it is, with a warning."""
+    """Compile the network with torch.compile before the first step; else it runs as it is, with a warning."""
+    cuda_graph: bool = False
+    """Record a whole step as one CUDA graph and replay it (one GPU, optim.fused); else a warning says why not."""
     channels_last: bool = True
     """Keep convolutions in channels-last order: the same mathematics, sooner."""
     deterministic: bool = True

@@ -30,6 +30,7 @@ from trainer.session import build_loop, make_reproducible
 from trainer.settings import Run
 from trainer.stopping import StopRequest
 from trainer.tracking import NullTracker
+from trainer.update import eager
 from trainer.watchdog import Watchdog
 
 PROFILE = Path(__file__).parents[2] / "configs" / "methods" / "hda_toalign.yaml"
@@ -102,6 +103,7 @@ def build(row: Row, load: Load, ranks: Ranks) -> Loop:
     loop = build_loop(run, backbone, cast(Images, images), ranks, nowhere, NullTracker(), patience)
     if row.late:
         loop.engine = LateEngine(loop.engine)
+        loop.update = eager(loop.engine, loop.over)
     loop.method.train()
     return loop
 

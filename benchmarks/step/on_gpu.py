@@ -45,7 +45,8 @@ def report(case: Case, variants: tuple[Variant, ...], plan: Plan) -> str:
     lines = [line(row, reference, case, needs, rates) for row in rows]
     title = f"{case.backbone}, {case.rows} + {case.rows} images of {case.pixels} pixels"
     counts = f"medians [quartiles] of {plan.steps} steps after {plan.warm}"
-    return "\n\n".join([f"**{title}, {counts}**", about, table(HEADS, lines), targets.found(targets.GPU, rows)])
+    aims = f"{targets.found(targets.GPU, rows)}\n{targets.quickest(targets.H100, rows)}".strip()
+    return "\n\n".join([f"**{title}, {counts}**", about, table(HEADS, lines), aims])
 
 
 def described(rates: Rates, case: Case) -> str:

@@ -33,6 +33,37 @@ GPU: Final = (
 )
 
 
+@dataclass(frozen=True)
+class Limit:
+    """Milliseconds that the quickest of some variants should not exceed on an H100."""
+
+    what: str
+    of: tuple[str, ...]
+    bound: str
+
+
+H100: Final = (
+    Limit("a step in bf16, launched kernel by kernel", ("bf16", "eager", "fused", "joint"), "16"),
+    Limit(
+        "a step in bf16, compiled or as a graph",
+        ("compile", "joint_compile", "graph", "joint_graph", "all"),
+        "13.8, better 10.3",
+    ),
+)
+
+
+def quickest(limits: Sequence[Limit], rows: Sequence[Measured]) -> str:
+    """One line a limit; none for one whose variants were not measured."""
+    whole, lines = {row.variant.name: row for row in rows if row.times and not row.failure}, []
+    for limit in limits:
+        measured = [whole[name] for name in limit.of if name in whole]
+        if measured:
+            best = min(measured, key=lambda row: median(row.times))
+            ms = spread(best.times, 2)
+            lines.append(f"- {limit.what}: {ms} ms, {best.variant.title} (aim on an H100: at most {limit.bound} ms)")
+    return "\n".join(lines)
+
+
 def ratios(one: Measured, other: Measured) -> list[float]:
     """Time of one by time of the other, step by step; empty when one of them has failed."""
     whole = not one.failure and not other.failure

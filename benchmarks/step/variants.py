@@ -51,6 +51,7 @@ FUSED: Final = ("--optim.fused", "true")
 BF16: Final = ("--train.precision", "bf16")
 JOINT: Final = ("--train.joint_pass", "true")
 COMPILE: Final = ("--train.compile", "true")
+GRAPH: Final = ("--train.cuda_graph", "true")
 CONTIGUOUS: Final = ("--train.channels_last", "false")
 QUICK: Final = ("--train.deterministic", "false")
 
@@ -82,4 +83,7 @@ GPU: Final = (
     Variant("joint", "+ fused SGD, joint pass", (*_FUSED, *JOINT), exact=False),
     Variant("compile", "+ fused SGD, compile", (*_FUSED, *COMPILE), exact=False),
     Variant("joint_compile", "+ fused SGD, joint pass, compile", (*_FUSED, *JOINT, *COMPILE), exact=False),
+    Variant("graph", "+ fused SGD, CUDA graph", (*_FUSED, *GRAPH), exact=False),
+    Variant("joint_graph", "+ fused SGD, joint pass, CUDA graph", (*_FUSED, *JOINT, *GRAPH), exact=False),
+    Variant("all", "+ fused SGD, joint pass, compile, CUDA graph", (*_FUSED, *JOINT, *COMPILE, *GRAPH), exact=False),
 )

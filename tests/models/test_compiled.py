@@ -1,10 +1,11 @@
 """A compiled network gives the same numbers under the same names; what no graph can hold is said and runs as it is."""
 
 import logging
+from typing import cast
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.models import batch_norm
 from trainer.models.compiled import compile_network
@@ -17,10 +18,20 @@ def network() -> nn.Module:
 
 def test_same_numbers_under_the_same_names() -> None:
     plain, compiled = network(), network()
-    assert compile_network(compiled, over_ranks=False)
-    assert list(compiled.state_dict()) == list(plain.state_dict())
     images = torch.randn(4, 3, 8, 8)
     groups = (batch_norm.Group(3, 0.19), batch_norm.Group(1, 0.1))
+
+    def attempt() -> Tensor:
+        with batch_norm.grouped(compiled, groups):
+            return cast(Tensor, compiled(torch.rand(4, 3, 8, 8)).square().sum())
+
+    drawn = torch.get_rng_state()
+    assert compile_network(compiled, False, attempt)
+    assert torch.equal(drawn, torch.get_rng_state())
+    assert list(compiled.state_dict()) == list(plain.state_dict())
+    for (name, expected), actual in zip(plain.state_dict().items(), compiled.state_dict().values(), strict=True):
+        assert torch.equal(expected, actual), name
+    assert all(parameter.grad is None for parameter in compiled.parameters())
     for net in (plain, compiled):
         with batch_norm.grouped(net, groups):
             net(images).square().sum().backward()
@@ -32,5 +43,36 @@ def test_same_numbers_under_the_same_names() -> None:
 
 def test_batch_norm_over_ranks_is_no_graph(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert not compile_network(network(), over_ranks=True)
+        assert not compile_network(network(), True, lambda: torch.zeros(()))
     assert "the network runs as it is" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["forward", "backward"])
+def test_a_compiler_that_fails_costs_no_run(
+    part: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a compiler that fails at the first call, or one whose backward, made at its first call, fails."""
+
+    def failing(net: nn.Module) -> None:
+        def call(x: Tensor) -> Tensor:
+            if part == "forward":
+                raise RuntimeError("no such kernel")
+            out = cast(Tensor, net.forward(x))
+            out.register_hook(broken)
+            return out
+
+        net._compiled_call_impl = call
+
+    def broken(gradient: Tensor) -> Tensor:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(nn.Module, "compile", failing)
+    plain, tried = network(), network()
+    images = torch.randn(4, 3, 8, 8)
+    with caplog.at_level(logging.WARNING):
+        assert not compile_network(tried, False, lambda: cast(Tensor, tried(images).sum()))
+    assert "torch.compile fails (RuntimeError: no such kernel); the network runs as it is" in caplog.text
+    for net in (plain, tried):
+        net(images).square().sum().backward()
+    for expected, actual in zip(plain.parameters(), tried.parameters(), strict=True):
+        assert torch.equal(cast(Tensor, expected.grad), cast(Tensor, actual.grad))
