@@ -15,7 +15,7 @@ from trainer.data import evaluation, scan
 from trainer.data.domains import Domains
 from trainer.data.feed import DecodedFeed, Feed
 from trainer.data.pairs import Pairs
-from trainer.data.reader import stand_in
+from trainer.data.reader import require_dali, stand_in
 from trainer.data.resident.cache import opened
 from trainer.data.resident.feed import ResidentFeed, refuse_resized_crop
 from trainer.data.resident.memory import too_large
@@ -112,8 +112,10 @@ def open_feed(run: Run, domains: Domains, views: Views, ranks: Ranks) -> Feed:
     shelves: Plan = ()
     with ranks.agreed():
         refuse_resized_crop(views)
+        if run.data.cache_decoder == "dali":
+            require_dali("data.cache_decoder dali", "--data.cache_decoder pillow")
         digests = scan.digests(domains.listings, run.data.root, run.output / SCAN)
-        shelves = plan(domains, digests, run.data.root, views)
+        shelves = plan(domains, digests, run.data.root, views, run.data.cache_decoder)
     reasons = ranks.gather(too_large(needed_bytes(shelves), ranks.device))
     if any(reasons):
         other = stand_in(run.data, ranks.device)

@@ -34,6 +34,8 @@ class Data:
     then kept in device memory)."""
     cache: Path | None = None
     """Where reader resident keeps decoded images; runs share it; null: image_cache in the output folder."""
+    cache_decoder: Literal["pillow", "dali"] = "pillow"
+    """What fills that cache: pillow (the same bits as reader torch) or dali (sooner on a GPU; other last bits)."""
     hw_decoder_load: float = 0.65
     """Share of the JPEG files, 0 to 1, for the GPU's JPEG engine where it has one (dali)."""
     workers: int = 4

@@ -1,5 +1,6 @@
 """The cache of decoded images: built once, shared, checked, and never half of one."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -21,7 +22,7 @@ from trainer.data.resident import build, cache
 from trainer.data.resident.cache import opened
 from trainer.data.resident.decode import put
 from trainer.data.resident.wanted import Wanted, size_text
-from trainer.errors import UserError
+from trainer.errors import Crash, UserError
 from trainer.settings import Data
 
 
@@ -49,6 +50,30 @@ def test_pixels_are_those_of_pillow_by_path(settings: Data, tmp_path: Path) -> N
     assert pixels.dtype == torch.uint8
     for path, image in by_path(one, pixels).items():
         assert np.array_equal(image.numpy(), np.asarray(resized(read_rgb(path), 32, "BILINEAR")))
+
+
+def test_dali_fills_a_file_of_its_own(settings: Data, tmp_path: Path) -> None:
+    """Near Pillow's pixels: DALI repeats the border where Pillow cuts its filter off (docs/benchmarks.md)."""
+    one = wanted(settings)
+    other = dataclasses.replace(one, decoder="dali")
+    assert other.folder != one.folder
+    exact, near = (opened(which, tmp_path / "cache", progress=False) for which in (one, other))
+    away = (near.int() - exact.int()).abs()
+    assert near.shape == exact.shape
+    assert away[:, 2:-2, 2:-2].max() <= 1
+    assert away.float().mean() < 0.1
+    assert torch.equal(opened(other, tmp_path / "cache", progress=False), near)
+
+
+def test_an_image_that_changes_before_dali_decodes_it_is_refused(settings: Data, tmp_path: Path) -> None:
+    one = dataclasses.replace(wanted(settings), decoder="dali")
+    shutil.copy(settings.root / "mnist/4/001.png", settings.root / "font/3/000.png")
+    with pytest.raises(UserError, match=r"1 images of the domain font cannot be cached, for instance .*000\.png"):
+        opened(one, tmp_path / "cache", progress=False)
+    (settings.root / "font/4/000.png").unlink()
+    with pytest.raises(Crash, match=r"The image .*font/4/000\.png could not be read"):
+        opened(one, tmp_path / "cache", progress=False)
+    assert built(tmp_path / "cache") == left_over(tmp_path / "cache") == []
 
 
 def test_it_is_built_once_whatever_the_names_and_the_order(settings: Data, tmp_path: Path) -> None:

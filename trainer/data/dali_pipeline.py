@@ -56,6 +56,26 @@ def build(views: Views, training: bool, source: Iterator[Any], limit: int, place
     return pipeline
 
 
+def build_whole(side: int, linear: bool, source: Iterator[Any], limit: int, place: Place) -> Pipeline:
+    """A pipeline that resizes whole images.
+
+    Args:
+        side: pixels to which both sides are resized.
+        linear: by an antialiased triangle filter, else by a cubic one.
+        source: yields batches of (encoded files,).
+        limit: largest b.
+        place: where it runs.
+
+    Returns: a pipeline whose output is uint8 [b, side, side, 3].
+    """
+    pipeline = Pipeline(limit, place.threads, place.device, prefetch_queue_depth=PREFETCH)
+    with pipeline:
+        (files,) = fn.external_source(source, num_outputs=1, dtype=[types.UINT8], ndim=[1])
+        pipeline.set_outputs(resized(decoded(files, place), side, linear))
+    pipeline.build()
+    return pipeline
+
+
 def boxes_of(views: Views) -> list[CropFlip]:
     """The test views of a resized image, in the order of Views.evaluate."""
     edge = views.resize - views.crop

@@ -10,7 +10,7 @@ filter off (tests/data/test_dali_reader.py). Not measured on a GPU, whose JPEG d
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as LateError
 from typing import Any, Final
 
@@ -49,7 +49,7 @@ class DaliReader:
 
     def __init__(self, views: Views, limit: int, threads: int, hw_decoder_load: float) -> None:
         self.views, self.limit = views, limit
-        self.place = Place(_device(), max(1, threads), hw_decoder_load)
+        self.place = here(threads, hw_decoder_load)
 
     def read(self, batches: Iterable[Sequence[Request]]) -> Iterator[Tensor]:
         """See trainer.data.reader.Reader; on a CUDA device the images are there already.
@@ -57,30 +57,39 @@ class DaliReader:
         The batches of one call hold training views alone or test views alone.
         """
         training, batches = _kind(batches)
-        feed = Feed(batches, training, self.place.threads)
-        try:
-            pipeline = self._start(training, feed)
-            while (images := _run(pipeline, feed.waiting)) is not None:
-                while not feed.waiting.popleft():
-                    yield self._none()
-                yield images
-            if feed.failure is not None:
-                raise feed.failure
-            for _ in feed.waiting:
-                yield self._none()
-        finally:
-            feed.close()
 
-    def _start(self, training: bool, feed: "Feed") -> Pipeline:
-        try:
+        def start(feed: "Feed") -> Pipeline:
             return build(self.views, training, feed, self.limit, self.place)
-        except RuntimeError as error:  # a library or the memory is missing
-            raise Crash(f"DALI could not start ({_said(error)}): mend this, or choose another data.reader") from error
+
+        for images in drawn(start, Feed(batches, training, self.place.threads)):
+            yield self._none() if images is None else images
 
     def _none(self) -> Tensor:
         """A batch of no image."""
         device = "cpu" if self.place.device is None else f"cuda:{self.place.device}"
         return torch.empty(0, self.views.crops, 3, self.views.crop, self.views.crop, device=device)
+
+
+def drawn(start: Callable[["Feed"], Pipeline], feed: "Feed") -> Iterator[Tensor | None]:
+    """The images of each batch of a feed, channels before height and width; None for a batch of no image.
+
+    Raises: Crash that names the image that could not be read, or says why DALI does not start.
+    """
+    try:
+        try:
+            pipeline = start(feed)
+        except RuntimeError as error:  # a library or the memory is missing
+            raise Crash(f"DALI could not start ({_said(error)}): mend this, or choose another data.reader") from error
+        while (images := _run(pipeline, feed.waiting)) is not None:
+            while not feed.waiting.popleft():
+                yield None
+            yield images
+        if feed.failure is not None:
+            raise feed.failure
+        for _ in feed.waiting:
+            yield None
+    finally:
+        feed.close()
 
 
 class Feed:
@@ -174,5 +183,7 @@ def _said(error: RuntimeError) -> str:
     return " ".join(str(error).split("encountered:")[-1].split("Current pipeline")[0].split())
 
 
-def _device() -> int | None:
-    return torch.cuda.current_device() if torch.cuda.is_available() else None
+def here(threads: int, hw_decoder_load: float) -> Place:
+    """The current CUDA device, or else the CPU."""
+    device = torch.cuda.current_device() if torch.cuda.is_available() else None
+    return Place(device, max(1, threads), hw_decoder_load)

@@ -1,9 +1,10 @@
 """The seam at which readers plug in: a stream of requests goes in, a stream of image batches comes out."""
 
 import dataclasses
+import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
-from typing import Final, NamedTuple, Protocol, get_args, get_type_hints
+from typing import Final, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -57,16 +58,21 @@ def stand_in(settings: Data, device: torch.device) -> Data:
 
 
 def _dali_reader(settings: Data, views: Views) -> Reader:
-    try:
-        from trainer.data.dali_reader import DaliReader
-    except ImportError as error:
-        others = " or ".join(name for name in get_args(get_type_hints(Data)["reader"]) if name != "dali")
-        raise UserError(
-            f"data.reader dali needs the package nvidia-dali-cuda130 ({error}): install it, or give --data.reader "
-            f"{others}"
-        ) from error
+    require_dali("data.reader dali", "--data.reader torch or resident")
+    from trainer.data.dali_reader import DaliReader
+
     limit = max(settings.batch_size, settings.target_batch_size or 0, settings.eval_batch_size)
     return DaliReader(views, limit, settings.workers, settings.hw_decoder_load)
+
+
+def require_dali(what: str, instead: str) -> None:
+    """Raises: UserError if DALI, which a setting asks for, cannot be imported; it names another setting."""
+    try:
+        importlib.import_module("trainer.data.dali_reader")
+    except ImportError as error:
+        raise UserError(
+            f"{what} needs the package nvidia-dali-cuda130 ({error}): install it, or give {instead}"
+        ) from error
 
 
 def unreadable(path: str, reason: str) -> Crash:

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -51,13 +51,10 @@ def build(wanted: Wanted, folder: Path, progress: bool, alive: Callable[[], None
 def _decode(wanted: Wanted, pixels: Path, progress: bool, alive: Callable[[], None]) -> None:
     """Write the file of pixels and wait until the disk has it."""
     offset = _start(wanted, pixels)
-    helpers = [
-        Decoder(str(pixels), offset, wanted.side, wanted.resampling) for _ in range(processes(len(wanted.paths)))
-    ]
     bad: dict[Path, str] = {}
-    questions = [(row, str(path)) for row, path in enumerate(wanted.paths)]
     title = f"{wanted.domain}: {size_text(wanted.bytes)} of pixels"
-    for row, written in enumerate(answers(helpers, questions, title, progress)):
+    decode = _by_dali if wanted.decoder == "dali" else _by_pillow
+    for row, written in enumerate(decode(wanted, pixels, offset, title, progress)):
         alive()
         if reason := _fault(written, wanted.digests[row]):
             bad[wanted.paths[row]] = reason
@@ -69,6 +66,20 @@ def _decode(wanted: Wanted, pixels: Path, progress: bool, alive: Callable[[], No
         )
     with open(pixels, "rb") as stream:
         os.fsync(stream.fileno())
+
+
+def _by_pillow(wanted: Wanted, pixels: Path, offset: int, title: str, progress: bool) -> Iterator[Written]:
+    helpers = [
+        Decoder(str(pixels), offset, wanted.side, wanted.resampling) for _ in range(processes(len(wanted.paths)))
+    ]
+    questions = [(row, str(path)) for row, path in enumerate(wanted.paths)]
+    return answers(helpers, questions, title, progress)
+
+
+def _by_dali(wanted: Wanted, pixels: Path, offset: int, title: str, progress: bool) -> Iterator[Written]:
+    from trainer.data.resident import dali_decode  # a package that not everybody has
+
+    return dali_decode.written(wanted, pixels, offset, title, progress)
 
 
 def _start(wanted: Wanted, pixels: Path) -> int:

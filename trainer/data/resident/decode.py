@@ -64,13 +64,18 @@ def put(pixels: int, where: int, path: str, side: int, resampling: str) -> Writt
         return Written(None, str(error), None)
     except OSError as error:  # it vanished between decoding and hashing
         return Written(None, error.strerror or str(error), None)
+    return Written(digest, None, write_at(pixels, where, rest))
+
+
+def write_at(file: int, where: int, rest: memoryview) -> str | None:
+    """Write bytes to a place of an open file; why it could not be done, or None."""
     try:
         while rest:
-            count = os.pwrite(pixels, rest, where)
+            count = os.pwrite(file, rest, where)
             rest, where = rest[count:], where + count
     except OSError as error:
-        return Written(digest, None, error.strerror or str(error))
-    return Written(digest, None, None)
+        return error.strerror or str(error)
+    return None
 
 
 if __name__ == "__main__":

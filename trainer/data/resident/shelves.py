@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,7 +18,13 @@ Plan = Sequence[tuple[Wanted, ...]]
 """The files of each shelf."""
 
 
-def plan(domains: Domains, digests: Mapping[str, str], root: Path, views: Views) -> Plan:
+def plan(
+    domains: Domains,
+    digests: Mapping[str, str],
+    root: Path,
+    views: Views,
+    decoder: Literal["pillow", "dali"] = "pillow",
+) -> Plan:
     """One shelf for the sources, one for the target, one for each test list that has other images than these.
 
     Training lists make files of their own, so that all tasks of a benchmark share one file a domain.
@@ -27,10 +34,11 @@ def plan(domains: Domains, digests: Mapping[str, str], root: Path, views: Views)
         digests: SHA-256 of the image files, by path relative to root.
         root: of the paths.
         views: how images are resized.
+        decoder: by what.
     """
 
     def wanted(listing: Listing) -> Wanted:
-        return Wanted.of([listing], digests, root, views.resize, views.filter.name)
+        return Wanted.of([listing], digests, root, views.resize, views.filter.name, decoder)
 
     shelves = [tuple(wanted(source) for source in domains.sources), (wanted(domains.target),)]
     for test in (*domains.source_test, domains.target_test):

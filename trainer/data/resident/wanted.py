@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import PIL
 from PIL import features
@@ -31,10 +32,18 @@ class Wanted:
     """Pixels to which both sides are resized."""
     resampling: str
     """BILINEAR or BICUBIC."""
+    decoder: Literal["pillow", "dali"] = "pillow"
+    """What decodes and resizes them."""
 
     @classmethod
     def of(
-        cls, listings: Iterable[Listing], digests: Mapping[str, str], root: Path, side: int, resampling: str
+        cls,
+        listings: Iterable[Listing],
+        digests: Mapping[str, str],
+        root: Path,
+        side: int,
+        resampling: str,
+        decoder: Literal["pillow", "dali"] = "pillow",
     ) -> "Wanted":
         """What some listings of one domain need; digests by path relative to root."""
         first: dict[str, Path] = {}
@@ -44,7 +53,7 @@ class Wanted:
             for path in listing.paths:
                 first.setdefault(digests[str(path)], root / path)
         order = sorted(first)
-        return cls(domain, tuple(order), tuple(first[digest] for digest in order), side, resampling)
+        return cls(domain, tuple(order), tuple(first[digest] for digest in order), side, resampling, decoder)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -60,6 +69,10 @@ class Wanted:
     def key(self) -> str:
         """SHA-256, in hexadecimal, over all that the pixels depend on: contents, size, filter, decoder."""
         decoder = [VERSION, PIL.__version__, *(features.version(part) for part in ("jpg", "zlib", "webp"))]
+        if self.decoder == "dali":
+            from trainer.data.resident import dali_decode  # a package that not everybody has
+
+            decoder += dali_decode.kind()
         facts = json.dumps([decoder, self.side, self.resampling, self.digests])
         return hashlib.sha256(facts.encode()).hexdigest()
 
