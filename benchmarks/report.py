@@ -31,28 +31,27 @@ def processor() -> str:
 
 
 def machine(packages: Sequence[str]) -> str:
-    """Processor, threads, memory, GPU, load and versions, in one sentence."""
-    cores = len(os.sched_getaffinity(0))
-    parts = [f"{cores} cores of {processor()}"]
-    parts.append(f"torch threads: {torch.get_num_threads()}")
+    """Processor, memory, GPUs, load and versions, in one sentence."""
+    parts = [f"{len(os.sched_getaffinity(0))} cores of {processor()}"]
     parts.append(f"{psutil.virtual_memory().total / 2**30:.0f} GiB")
-    parts.append(torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    parts.append(f"{gpus} x {torch.cuda.get_device_name()}" if gpus else "no GPU")
     parts.append(f"load {os.getloadavg()[1]:.1f} over the last 5 minutes")
     versions = [f"Python {platform.python_version()}", *filter(None, map(_version, packages))]
     return f"{', '.join(parts)}; {', '.join(versions)}."
 
 
 def write(name: str, text: str, document: Path = DOCUMENT) -> None:
-    """Put text between the document's markers of a name.
+    """Replace what stands between <!-- name: begin --> and <!-- name: end --> of a Markdown file.
 
-    Raises: ValueError if the document has no such markers.
+    Raises: ValueError if the markers are not there, each once and in this order.
     """
-    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
-    before, found, rest = document.read_text("utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise ValueError(f"{document} has no markers {begin.strip()} and {end.strip()}")
-    document.write_text(f"{before}{begin}{text}{end}{after}", "utf-8")
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    whole = document.read_text("utf-8")
+    if whole.count(begin) != 1 or whole.count(end) != 1 or whole.index(begin) > whole.index(end):
+        raise ValueError(f"{document.name} needs one {begin} and, after it, one {end}")
+    before, after = whole.split(begin)[0], whole.split(end)[1]
+    document.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}", "utf-8")
 
 
 def _version(package: str) -> str:

@@ -9,21 +9,18 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
-from benchmarks.report import processor
+from benchmarks.report import machine, write
 from benchmarks.scale import network, rows, tables
 from benchmarks.scale.launch import has_deepspeed
 from benchmarks.scale.measure import BEGINNING, Figures, measure
 from trainer.errors import Crash, UserError
 
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+PACKAGES = ("torch", "accelerate", "deepspeed")
 QUIET = {"KINETO_LOG_LEVEL": "99", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 """On CPUs torch's profiler complains that there is no GPU; in a network of its own, that addresses have no names."""
-BEGIN, END = "<!-- scale: written by make bench-scale -->", "<!-- scale: end -->"
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -39,21 +36,13 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def machine() -> str:
-    """Processor or GPUs, and versions."""
-    libraries = ["torch", "accelerate", *(["deepspeed"] if has_deepspeed() else [])]
-    versions = ", ".join(f"{name} {version(name).split('+')[0]}" for name in libraries)
-    if torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}, NCCL; {versions}"
-    return f"{os.cpu_count()} cores of {processor()}, gloo, one thread a rank; {versions}"
-
-
 def text(options: argparse.Namespace, load: rows.Load, found: list[Figures], why_not_sent: str) -> str:
     """The whole section."""
     ranks = " ".join(map(str, options.ranks))
+    ways = "NCCL" if torch.cuda.is_available() else "gloo, one thread a rank"
     command = f"python -m benchmarks.scale --ranks {ranks} --rounds {options.rounds} --steps {options.steps}"
     notes = [
-        f"HDA+ToAlign, {load.title}, fp32. {machine()}. Command: `{command}`.",
+        f"HDA+ToAlign, {load.title}, fp32, {ways}. Command: `{command}`. Machine: {machine(PACKAGES)}",
         f"Each row had {options.rounds} turns of {options.steps} steps (one process: as many beside each number of "
         f"ranks), one row after the other in every round; n is the number of turns, figures are medians over them and, "
         f"in brackets, the smallest and the largest. Ratios are taken within a round.",
@@ -74,19 +63,6 @@ def text(options: argparse.Namespace, load: rows.Load, found: list[Figures], why
     return "\n\n".join([*parts, travel, tables.overlap_table(found)] if any(f.travel for f in found) else parts)
 
 
-def put(page: str, section: str) -> str:
-    """The page with the section between its two marks.
-
-    Raises:
-        UserError: the page lacks a mark.
-    """
-    before, first, rest = page.partition(BEGIN)
-    _, last, after = rest.partition(END)
-    if not first or not last:
-        raise UserError(f"{PAGE.name} lacks the lines {BEGIN!r} and {END!r}: put both where the tables should stand.")
-    return f"{before}{BEGIN}\n\n{section}\n\n{END}{after}"
-
-
 def main(words: Sequence[str]) -> None:
     """Measure, print, write."""
     options = parse(words)
@@ -105,7 +81,7 @@ def main(words: Sequence[str]) -> None:
     output.write(f"{section}\n")
     output.close()
     if options.write:
-        PAGE.write_text(put(PAGE.read_text(), section))
+        write("scale", section)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ import argparse
 import os
 import sys
 
+from benchmarks.report import machine, write
 from benchmarks.step import on_cpu, on_gpu
 from benchmarks.step.case import Case
 from benchmarks.step.device import Size
-from benchmarks.step.document import DOCUMENT, write
-from benchmarks.step.machine import described
 from benchmarks.step.variants import CPU, GPU, Variant
 
+PACKAGES = ("torch", "torchvision", "accelerate")
 TINY = Size(copied=2**20, side=64, stored=16)
 
 
@@ -64,10 +64,10 @@ def main(words: list[str]) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     text = report(given)
     command = " ".join(["python -m benchmarks.step", *words])
-    whole = f"`{command}` on {described()}.\n\n{text}"
+    whole = f"{text}\n\nCommand: `{command}`. Machine: {machine(PACKAGES)}"
     print(whole)
     if given.write:
-        write(DOCUMENT, f"step on a {given.table}", whole)
+        write(f"step on a {given.table}", whole)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ from statistics import median
 from benchmarks.step import targets
 from benchmarks.step.case import STEPS, Case
 from benchmarks.step.device import Arithmetic, Device, Rates, Size
-from benchmarks.step.machine import utilisation
 from benchmarks.step.measure import Measured, one_by_one
 from benchmarks.step.remote import Failed, Remote
 from benchmarks.step.roofline import Traffic, traffic
 from benchmarks.step.rows import spread, table
+from benchmarks.step.utilisation import utilisation
 from benchmarks.step.variants import REFERENCE, Variant
 
 TASKS = 12

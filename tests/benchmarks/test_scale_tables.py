@@ -1,7 +1,6 @@
 """What the scaling benchmark makes of its figures: ratios, units, tables, and their place on the page."""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,19 +87,6 @@ def test_rows_are_compared_with_the_right_ones() -> None:
 def test_overlap_table() -> None:
     lines = tables.overlap_table(FOUND).splitlines()
     assert lines[2:] == ["| 2 | DDP | 3 | 2 | 40 | 30 | 0.80 (0.80 to 0.80) |"]
-
-
-def test_tables_go_between_the_marks() -> None:
-    page = f"before\n{command.BEGIN}\nold\n{command.END}\nafter\n"
-    assert command.put(page, "new") == f"before\n{command.BEGIN}\n\nnew\n\n{command.END}\nafter\n"
-    assert command.put(command.put(page, "a"), "b") == command.put(page, "b")
-    with pytest.raises(UserError, match="lacks the lines"):
-        command.put(f"before\n{command.BEGIN}\n", "new")
-
-
-def test_the_page_has_the_marks() -> None:
-    command.put(command.PAGE.read_text(), "")
-    assert Path("docs/benchmarks.md").name == command.PAGE.name
 
 
 @pytest.mark.parametrize("deepspeed", [True, False])

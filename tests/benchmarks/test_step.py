@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from benchmarks.step.__main__ import TINY, chosen
 from benchmarks.step.agreement import Agreement
 from benchmarks.step.case import Case
 from benchmarks.step.cost import Dispatched
-from benchmarks.step.document import DOCUMENT, write
 from benchmarks.step.measure import interleaved
 from benchmarks.step.remote import Failed, Remote
 from benchmarks.step.roofline import traffic
@@ -108,16 +106,3 @@ def test_variants_are_chosen_by_name() -> None:
     assert len({variant.name for variant in GPU}) == len(GPU)
     with pytest.raises(SystemExit, match="the variants of this table are reference"):
         chosen("cpu", ["other"])
-
-
-@pytest.mark.parametrize("table", ["cpu", "gpu"])
-def test_a_report_lands_between_its_markers(tmp_path: Path, table: str) -> None:
-    document = tmp_path / "page.md"
-    document.write_text(DOCUMENT.read_text())
-    for text in ("first", "second"):
-        write(document, f"step on a {table}", text)
-    whole = document.read_text()
-    assert "\n\nsecond\n\n<!-- end of step on a " in whole
-    assert "first\n" not in whole.split(f"<!-- step on a {table} -->")[1].split("<!-- end")[0]
-    with pytest.raises(ValueError, match="needs one <!-- other -->"):
-        write(document, "other", "text")

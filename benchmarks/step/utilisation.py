@@ -1,27 +1,10 @@
-"""What the figures were taken on: processor, versions, load; and how busy a GPU is."""
+"""How busy a GPU is."""
 
 import contextlib
-import os
-import platform
 import shutil
 import subprocess
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
-
-from benchmarks.report import processor
-
-PACKAGES = ("torch", "torchvision", "accelerate")
-
-
-def described() -> str:
-    """One sentence on machine and versions."""
-    versions = [f"Python {platform.python_version()}"]
-    for package in PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            versions.append(f"{package} {version(package)}")
-    load = f"load {os.getloadavg()[0]:.1f}"
-    return f"{processor()}, {os.cpu_count()} cores ({load} at the end); {', '.join(versions)}"
 
 
 def utilisation(identity: str) -> Callable[[], float | None]:
