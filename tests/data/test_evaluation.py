@@ -1,12 +1,15 @@
 """Evaluation: exactly once, in order, in equally many batches on every rank."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
 
+from tests.data import residents
 from trainer.data.domains import load
 from trainer.data.evaluation import evaluation_batches, evaluation_positions, unlabelled_batches
+from trainer.data.feed import DecodedFeed
 from trainer.data.image import read_rgb
 from trainer.data.transforms import Views
 from trainer.settings import Data
@@ -44,6 +47,33 @@ def test_ranks_and_workers_make_no_difference_and_the_last_batch_may_be_empty(sm
     joined = [torch.cat([ranks[r][j][k] for j in range(3) for r in range(3)]) for k in range(3)]
     assert all(torch.equal(a, b) for a, b in zip(joined, single, strict=True))
     assert [tuple(t.shape) for t in ranks[2][-1]] == [(0, 1, 3, 28, 28), (0,), (0,)]
+
+
+@pytest.mark.parametrize("crops", [1, 10])
+@pytest.mark.parametrize("world", [1, 2, 3])
+@pytest.mark.parametrize("reader", ["torch", "dali", "resident"])
+def test_every_reader_shows_every_image_once_with_its_label(
+    small: Data, tmp_path: Path, reader: str, world: int, crops: int
+) -> None:
+    """Twenty-six images in batches of four: uneven on 3 ranks, whose last batches are empty or short."""
+    settings = dataclasses.replace(small, eval_crops=crops, reader=reader, eval_batch_size=4)  # type: ignore[arg-type]
+    listing, views = load(settings).target_test.take(range(26)), Views(settings, MEAN, STD)
+    feed = residents.feed(settings, tmp_path, views=views) if reader == "resident" else DecodedFeed(settings)
+    exact = torch.stack([views.evaluate(read_rgb(settings.root / path)) for path in listing.paths])
+    seen: list[int] = []
+    for rank in range(world):
+        for images, labels, index in evaluation_batches(listing, settings, views, rank, world, feed):
+            assert images.shape[1:] == (crops, 3, 28, 28)
+            assert labels.tolist() == [listing.labels[i] for i in index.tolist()]
+            nearest = (images[:, None] - exact[None]).flatten(2).abs().mean(2).argmin(1)
+            assert nearest.tolist() == [same_picture(exact, i) for i in index.tolist()]
+            seen += index.tolist()
+    assert sorted(seen) == list(range(26))
+
+
+def same_picture(images: torch.Tensor, i: int) -> int:
+    """The first position with the image of position i."""
+    return next(j for j in range(len(images)) if torch.equal(images[j], images[i]))
 
 
 def test_unlabelled_batches_are_the_centre_views(small: Data) -> None:
