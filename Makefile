@@ -2,6 +2,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Of another environment (make test-gpu BIN=/opt/conda/bin) nothing is installed: it has to have what setup.cfg asks for.
+INSTALLED := $(if $(filter .venv/bin,$(BIN)),install)
+INSTALLED_TEST := $(if $(INSTALLED),install-test)
 unexport MLFLOW_TRACKING_URI MLFLOW_RUN_ID MLFLOW_EXPERIMENT_NAME
 export XDG_CACHE_HOME := $(CURDIR)/.cache
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
@@ -34,7 +37,7 @@ install-test: .venv/installed-test
 	$(PIP) install --quiet -e '.[test]'
 	touch $@
 
-data: install  ## unpack IconHome, the embedded data set, into data/icon_home
+data: $(INSTALLED)  ## unpack IconHome, the embedded data set, into data/icon_home
 	$(BIN)/python -m trainer.data.icon_home.unpack data/icon_home
 
 demo: data  ## source-only, AdaBN and HDA+ToAlign on one IconHome task, and the table
@@ -47,22 +50,22 @@ demo: data  ## source-only, AdaBN and HDA+ToAlign on one IconHome task, and the 
 test: lint  ## lint, types and every test that needs no GPU
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu and not slow'
 
-test-gpu: install-test  ## the tests that need a CUDA device
+test-gpu: $(INSTALLED_TEST)  ## the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
 
-bench-data: install-test data  ## images a second and CPU time an image of every reader (BENCH=--write: into the docs)
+bench-data: $(INSTALLED_TEST) data  ## images a second and CPU time an image of every reader (BENCH=--write: into the docs)
 	$(BIN)/python -m benchmarks.data $(BENCH)
 
 lint: install-test  ## style and types alone
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: install  ## what a training step costs on this CPU (8 minutes); BENCH=--write puts it into docs/benchmarks.md
+bench: $(INSTALLED)  ## what a training step costs on this CPU (8 minutes); BENCH=--write puts it into docs/benchmarks.md
 	$(BIN)/python -m benchmarks.step $(BENCH)
 
-bench-gpu: install  ## the same on a GPU, beside the roofline (5 minutes); BENCH=--write puts it there too
+bench-gpu: $(INSTALLED)  ## the same on a GPU, beside the roofline (5 minutes); BENCH=--write puts it there too
 	$(BIN)/python -m benchmarks.step --device cuda $(BENCH)
 
-bench-scale: install  ## what 1, 2 and 4 ranks cost (6 minutes); SCALE=--write puts it into docs/benchmarks.md
+bench-scale: $(INSTALLED)  ## what 1, 2 and 4 ranks cost (6 minutes); SCALE=--write puts it into docs/benchmarks.md
 	$(BIN)/python -m benchmarks.scale $(SCALE)
 
 icons: install-test  ## build IconHome again from its pinned npm package (5 minutes) and compare the archive's hash

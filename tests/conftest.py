@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import optional
 from trainer.data.digits4 import generate
 
 
@@ -11,3 +12,11 @@ from trainer.data.digits4 import generate
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Digits-4, eight images a digit and domain."""
     return generate(tmp_path_factory.mktemp("digits4") / "data", per_class=8)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if optional.needs_missing(collection_path) else None
+
+
+def pytest_report_header() -> list[str]:
+    return [f"not installed, tests that import it are left out: {name}" for name in optional.missing()]
