@@ -12,6 +12,7 @@ from trainer.tracking.store import default_uri
 COLUMNS = (
     ("source last", "source_accuracy"),
     ("target last", "target_accuracy"),
+    ("target label-free", "label_free_target_accuracy"),
     ("source oracle", "oracle_source_accuracy"),
     ("target oracle", "oracle_target_accuracy"),
 )
@@ -32,13 +33,15 @@ def rows(folder: Path) -> list[list[str]]:
     table = [["task", "method", "n", *(name for name, _ in COLUMNS), "minutes"]]
     for (task, title, settings), runs in groups.items():
         method = title if titles[task, title] == 1 else f"{title} [{settings}]"
-        values = [spread([run[key] for run in runs]) for _, key in COLUMNS]
+        values = [spread([run[key] for run in runs if key in run]) for _, key in COLUMNS]
         table.append([task, method, str(len(runs)), *values, f"{mean(run['seconds'] for run in runs) / 60:.1f}"])
     return table
 
 
 def spread(values: list[float]) -> str:
-    """Mean, and standard deviation where there is more than one value."""
+    """Mean, and standard deviation where there is more than one value; empty without any."""
+    if not values:
+        return ""
     return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
@@ -59,7 +62,8 @@ def main(folder: Path) -> int:
         print(f"There is no finished run under {folder}.", file=sys.stderr)
         return 64
     print(f"\n{markdown(table)}\n")
-    print("last: after the last step; oracle: the best evaluation by target labels, an upper bound nobody can choose.")
+    print("last: after the last step; label-free: the evaluation with the best score that needs no label;")
+    print("oracle: the best evaluation by target labels, an upper bound nobody can choose.")
     print(f"Look at the runs: .venv/bin/mlflow ui --backend-store-uri {default_uri(folder)}")
     return 0
 

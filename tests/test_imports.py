@@ -37,16 +37,20 @@ ALLOWED: dict[str, set[str]] = {
     "watchdog": {"errors"},
     "validators": {"distributed", "validators"},
     "together": {"distributed"},
+    "cost": set(),
+    "standing": {"errors"},
+    "evaluation": {"distributed", "global_batch", "methods", "validators"},
+    "lineage": {"errors", "settings", "config", "data", "images", "manifest", "tracking"},
     "images": BASIS | {"data", "distributed", "global_batch", "models", "together"},
     "cuda_graph": {"batch", "global_batch", "methods"},
     "update": {"batch", "cuda_graph", "distributed", "global_batch", "methods", "settings"},
     "loop": BASIS
-    | {"agreement", "checkpoint", "distributed", "global_batch", "meters", "methods", "models", "optimizer", "rng"}
-    | {"stopping", "tracking", "update", "validators"},
+    | {"agreement", "checkpoint", "cost", "distributed", "evaluation", "global_batch", "meters", "methods", "models"}
+    | {"optimizer", "rng", "standing", "stopping", "tracking", "update", "validators"},
     "step_table": set(),
     "step_profile": {"step_table"},
     "profiled_images": {"batch", "global_batch", "images", "step_profile"},
-    "outcome": {"settings", "config", "durable", "images", "loop", "tracking"},
+    "outcome": {"settings", "config", "durable", "images", "lineage", "loop", "tracking"},
     "session": BASIS
     | {
         "checkpoint",
@@ -56,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
         "folder",
         "global_batch",
         "images",
+        "lineage",
         "loop",
         "methods",
         "outcome",

@@ -1,6 +1,7 @@
 """The main job as a user starts it: outcome, exit codes, and what mistakes say."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 
 from tests import runs
 from tests.methods import profiles
-from trainer import images
+from trainer import images, manifest
 from trainer.data.listing import Listing
 from trainer.main import main
 
@@ -40,6 +41,12 @@ def test_a_run_leaves_its_outcome(digits: Path, tmp_path: Path) -> None:
     assert outcome["task"] == "mnist>font"
     assert outcome["step"] == 9
     assert 0 <= outcome["target_accuracy"] <= outcome["oracle_target_accuracy"] <= 100
+    assert outcome["label_free_step"] == 9
+    assert outcome["label_free_target_accuracy"] == outcome["target_accuracy"]
+    assert 0 < outcome["label_free_score"] < math.log(10)
+    assert outcome["ms_per_step"] > 0
+    assert 100 < outcome["memory_mb"] < 20_000
+    assert (summary.parent / "checkpoints" / "best_label_free" / "method.pt").exists()
     matrices = json.loads((summary.parent / "confusion.json").read_text())
     assert torch.tensor(matrices["target"]["counts"]).sum() == 80
     assert (summary.parent / "confusion_target.png").stat().st_size > 1000
@@ -102,7 +109,8 @@ def test_a_finished_run_is_left_alone(digits: Path, tmp_path: Path, capsys: pyte
 
 
 def test_target_labels_touch_nothing(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the target's labels permuted every bit of the weights, the optimiser and the generators is the same."""
+    """With the target's labels permuted every bit of the weights, the optimiser and the generators is the same, and
+    the checkpoint chosen without labels is that of the same step, bit for bit."""
     short = {"train__steps": "3", "train__save_every": "3", "train__eval_every": "1"}
     for name in profiles.NAMES:
         assert main(runs.words(digits, tmp_path / f"{name}-true", name, **short)) == 0
@@ -120,6 +128,14 @@ def test_target_labels_touch_nothing(digits: Path, tmp_path: Path, monkeypatch: 
         assert main(runs.words(digits, tmp_path / f"{name}-false", name, **short)) == 0
         true, false = (runs.checkpoint(tmp_path / f"{name}-{which}", 3) for which in ("true", "false"))
         runs.assert_identical(true, false)
+        assert chosen_without_labels(tmp_path / f"{name}-true") == chosen_without_labels(tmp_path / f"{name}-false")
+
+
+def chosen_without_labels(output: Path) -> tuple[int, float, str]:
+    """Step, score and SHA-256 of the weights of the checkpoint."""
+    (folder,) = output.rglob("best_label_free")
+    saved = manifest.read(folder)
+    return saved.step, saved.meta["standing"]["label_free_score"], saved.files["method.pt"][1]
 
 
 def test_a_full_disk_is_a_crash_with_one_message(

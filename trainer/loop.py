@@ -3,12 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 from tqdm import tqdm
 
@@ -16,48 +15,31 @@ from trainer import rng
 from trainer.agreement import refuse_desync
 from trainer.batch import Batch
 from trainer.checkpoint import Checkpoints, Loaded
+from trainer.cost import Cost
 from trainer.distributed import Ranks
 from trainer.errors import Crash
+from trainer.evaluation import EvaluatedImages, measure
 from trainer.global_batch import Domain, GlobalBatch
 from trainer.meters import Meters
 from trainer.methods.base import Method, progress_of
 from trainer.models import batch_norm
 from trainer.optimizer import set_learning_rate
 from trainer.settings import Run
+from trainer.standing import Standing
 from trainer.stopping import StopRequest
 from trainer.tracking import NullTracker, Tracker
 from trainer.update import open_update
 from trainer.validators.accuracy import Confusion
-from trainer.validators.evaluate import Views, evaluate
 
 
-class Supply(Protocol):
+class Supply(EvaluatedImages, Protocol):
     """Where the images come from."""
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """This rank's shares of steps start to stop - 1."""
 
-    def evaluation(self, domain: Domain) -> Iterator[Views]:
-        """This rank's part of a domain's test images: views [b, crops, 3, H, W], labels [b], indices [b]."""
-
-    def unlabelled(self) -> Iterator[Tensor]:
-        """This rank's part of the target images in the test view: [b, 3, H, W]."""
-
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Standing:
-    """What a run has reached; saved with every checkpoint. The oracle picks by target labels, nothing else does."""
-
-    step: int = 0
-    source_accuracy: float = 0.0
-    target_accuracy: float = 0.0
-    oracle_step: int = 0
-    oracle_source_accuracy: float = 0.0
-    oracle_target_accuracy: float = -1.0
-    seconds: float = 0.0
 
 
 class Loop:
@@ -68,6 +50,7 @@ class Loop:
         confusion: confusion matrices of the last evaluation, by domain.
         newest: folder of the newest checkpoint (main rank).
         facts: what every checkpoint says of the run.
+        cost: time a step, and memory.
     """
 
     def __init__(
@@ -90,13 +73,13 @@ class Loop:
         self.update = open_update(run, self.engine, over, ranks)
         self.standing = Standing()
         self.confusion: dict[Domain, Confusion] = {}
-        self.meters, self.stop_vote = Meters(), ranks.vote()
+        self.meters, self.stop_vote, self.cost = Meters(), ranks.vote(), Cost(ranks.device)
         self.newest: Path | None = None
 
     def resume(self, saved: Loaded) -> None:
         """Continue where a checkpoint stopped: bit for bit on the same number of ranks."""
         self.engine.restore(*(saved.parts[part] for part in ("method", "optimizer", "scaler")))
-        self.standing = Standing(**saved.meta["standing"])
+        self.standing = Standing.read(saved.meta["standing"], saved.path)
         self.newest = saved.path
         if saved.meta["ranks"] != self.ranks.world and self.ranks.main:
             log.warning(
@@ -113,12 +96,14 @@ class Loop:
         self.method.train()
         start = self.standing.step
         began, before = time.monotonic(), self.standing.seconds
+        self.cost.read()
         with tqdm(
             total=steps, initial=start, desc=self.run.method.title, disable=not self.ranks.main, unit="step"
         ) as bar:
             for batch in self.supply.batches(start, steps):
                 rate, stopping = self.step(batch, stop)
                 self.alive()
+                self.cost.step()
                 done = self.standing.step
                 if done % cadence.check_every == 0:
                     self.agree_on_weights()
@@ -168,42 +153,21 @@ class Loop:
             shown["target"] = f"{self.standing.target_accuracy:.1f}%"
         bar.set_postfix(shown, refresh=False)
         metrics = {f"loss/{name}": value for name, value in losses.items()}
-        self.tracker.log(self.standing.step, metrics | {"loss/total": sum(losses.values()), "learning_rate": rate})
+        metrics |= {"loss/total": sum(losses.values()), "learning_rate": rate}
+        self.tracker.log(self.standing.step, metrics | self.cost.read())
 
     def evaluate(self) -> None:
-        """Accuracies on source and target; the last ones and the oracle's are kept side by side."""
+        """Measure both domains; the last checkpoint, the label-free and the oracle's choice are kept side by side."""
         self.refuse_broken_losses()
-        self.average_own_statistics()
-        self.method.eval()
-        if self.method.adapts_before_evaluation:
-            with self.ranks.precision_region():
-                self.method.adapt(self.target_views())
-        for domain in ("source", "target"):
-            self.confusion[domain] = self.classify(domain)
-        self.method.train()
-        now, source, target = self.standing, self.confusion["source"], self.confusion["target"]
-        now.source_accuracy, now.target_accuracy = source.top1, target.top1
-        if target.top1 > now.oracle_target_accuracy:
-            now.oracle_step, now.oracle_source_accuracy, now.oracle_target_accuracy = now.step, source.top1, target.top1
-            self.save(name="oracle")
-        metrics = {f"accuracy/{domain}": matrix.top1 for domain, matrix in self.confusion.items()}
-        metrics |= {f"mean_class_accuracy/{domain}": matrix.mean_class for domain, matrix in self.confusion.items()}
-        self.tracker.log(now.step, metrics | {"accuracy/target_oracle": now.oracle_target_accuracy})
-
-    def target_views(self) -> Iterator[Tensor]:
-        """The unlabelled target on the device: [b, 3, H, W]."""
-        for images in self.supply.unlabelled():
-            self.alive()
-            yield images.to(self.ranks.device)
-
-    def classify(self, domain: Domain) -> Confusion:
-        """Confusion matrix of a domain under the method as it stands."""
-
-        def predict(images: Tensor) -> Tensor:
-            self.alive()
-            return self.method.predict(images, domain)
-
-        return evaluate(predict, self.supply.evaluation(domain), self.method.classes, self.ranks)
+        with self.cost.paused():
+            self.average_own_statistics()
+            found, now = measure(self.method, self.supply, self.ranks, self.alive), self.standing
+            self.confusion = found.confusion
+            chosen = now.measured(found.confusion["source"].top1, found.confusion["target"].top1, found.choice)
+        for name in chosen:
+            self.save(name)
+        best = {"oracle": now.oracle_target_accuracy, "label_free": now.label_free_target_accuracy}
+        self.tracker.log(now.step, found.metrics() | {f"accuracy/target_{name}": top1 for name, top1 in best.items()})
 
     def agree_on_weights(self) -> None:
         """All ranks hold the same, bit for bit."""
@@ -220,8 +184,13 @@ class Loop:
     def save(self, name: str | None = None) -> None:
         """Write a checkpoint: all of the run, or (named) the method alone."""
         self.refuse_broken_losses()
-        self.agree_on_weights()
-        self.refuse_broken_weights()
+        with self.cost.paused():
+            self.agree_on_weights()
+            self.refuse_broken_weights()
+            self.put_away(name)
+
+    def put_away(self, name: str | None) -> None:
+        """The checkpoint of what is known to be good."""
         parts: dict[str, Any] = {"method": self.method.state_dict()}
         if name is None:
             parts |= self.engine.state()

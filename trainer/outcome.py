@@ -11,6 +11,7 @@ import torch
 from trainer import durable
 from trainer.config import identity
 from trainer.images import Images
+from trainer.lineage import checkpoint_tags, title
 from trainer.loop import Loop
 from trainer.settings import Run
 from trainer.tracking import NullTracker, Tracker
@@ -18,19 +19,15 @@ from trainer.tracking.confusion import confusion_picture
 from trainer.tracking.model import Preprocess, log_adapted_model
 
 
-def title(run: Run) -> str:
-    """The method's name in tables."""
-    return str(run.method.title or run.method.name)
-
-
 def write_outcome(run: Run, loop: Loop, images: Images, tracker: Tracker | NullTracker, folder: Path) -> None:
     """Write and record everything; the summary comes last and in one move, so that it stands for the rest."""
     draw(run, loop, images, tracker, folder)
     if run.tracking.log_model:
         log_model(run, loop, images, tracker)
+    tracker.tags(checkpoint_tags(loop.checkpoints.folder, loop.newest))
     facts = {"method": title(run), "task": images.task, "seed": run.seed, "dataset": run.data.dataset}
     facts |= {"fingerprint": images.domains.fingerprint, "settings": identity(dataclasses.replace(run, seed=0))}
-    summary = json.dumps(dataclasses.asdict(loop.standing) | facts, indent=1)
+    summary = json.dumps(dataclasses.asdict(loop.standing) | loop.cost.summary() | facts, indent=1)
     durable.replace(folder / "summary.json", summary.encode())
     tracker.artifact(folder / "summary.json")
 

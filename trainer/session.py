@@ -24,12 +24,13 @@ from trainer.errors import UserError
 from trainer.folder import open_run_folder
 from trainer.global_batch import BOTH, GlobalBatch, shares
 from trainer.images import Images, open_images
+from trainer.lineage import datasets, failure, place_in_sweep, title
 from trainer.loop import Loop
 from trainer.methods.base import Method
 from trainer.models.backbone import Backbone, build_backbone
 from trainer.models.compiled import compile_network
 from trainer.optimizer import build_optimizer
-from trainer.outcome import title, write_outcome
+from trainer.outcome import write_outcome
 from trainer.profiled_images import ProfiledImages
 from trainer.settings import Run
 from trainer.step_profile import Profile
@@ -78,10 +79,12 @@ class Session:
                 loop = build_loop(run, backbone, images, ranks, checkpoints, tracker, watchdog, profile)
                 if saved is not None:
                     loop.resume(saved)
+                    tracker.tags({"checkpoint.resumed": f"step {saved.step}, {saved.path}"})
                 session = cls(run, ranks, folder, images, loop, tracker, profile)
                 session.describe()
                 yield session
             except BaseException as error:
+                tracker.tags({"sweep.reason": failure(error)})
                 tracker.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
                 raise
 
@@ -90,6 +93,8 @@ class Session:
         self.tracker.params(flatten(self.run))
         ranks = {"ranks": str(self.ranks.world), "parallel": self.ranks.launch.title, "method": title(self.run)}
         self.tracker.tags(tracking.environment_tags(self.ranks.world) | ranks | self.images.tags())
+        self.tracker.tags(place_in_sweep(self.run, self.images.task))
+        self.tracker.inputs(datasets(self.images))
         self.tracker.artifact(self.folder / "config.yaml")
 
     def train(self) -> bool:
@@ -99,6 +104,8 @@ class Session:
         with StopRequest() as stop, self.profile:
             finished = self.loop.train(stop)
         if not finished:
+            reason = f"asked to stop; after step {self.loop.standing.step} of {self.run.train.steps} it was saved"
+            self.tracker.tags({"sweep.reason": reason})
             self.tracker.close("KILLED")
             return False
         if not self.loop.confusion:

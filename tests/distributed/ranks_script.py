@@ -6,10 +6,13 @@ import time
 import pytest
 import torch
 
+from tests.fixtures import fill
 from trainer.agreement import refuse_desync
 from trainer.distributed import Ranks
 from trainer.errors import Crash, UserError
 from trainer.models.heads import Head
+from trainer.validators.evaluate import evaluate
+from trainer.validators.scores import score_all
 from trainer.watchdog import Watchdog
 
 
@@ -38,6 +41,22 @@ def mistaken(ranks: Ranks) -> None:
     with ranks.agreed():
         if ranks.rank == 2:
             raise UserError("the disk of this node is full")
+
+
+def scores(ranks: Ranks) -> None:
+    """The scores of one rank, from predictions that three ranks share unevenly."""
+    whole = fill((10, 4), 0.3, 2.0).float()
+    one, two = whole[:7], whole[7:]
+    parts = [[(0, one[:4])], [(4, one[4:6]), (7, two[:0])], [(6, one[6:]), (7, two)]]
+    batches = [
+        (logits.view(len(logits), 1, 4, 1, 1), torch.zeros(len(logits), dtype=torch.int64),
+         torch.arange(start, start + len(logits)))
+        for start, logits in parts[ranks.rank]
+    ]  # fmt: skip
+    confusion, found = evaluate(lambda images: images.flatten(1), batches, 4, ranks, scored=True)
+    assert confusion.images == 10
+    assert found == score_all(whole.softmax(dim=1))
+    assert evaluate(lambda images: images.flatten(1), batches, 4, ranks)[1] == {}
 
 
 def hang(ranks: Ranks) -> None:

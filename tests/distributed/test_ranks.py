@@ -20,7 +20,7 @@ def torchrun(name: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.two
-@pytest.mark.parametrize("name", ["desync", "agreed"])
+@pytest.mark.parametrize("name", ["desync", "agreed", "scores"])
 def test_ranks(name: str) -> None:
     done = torchrun(name)
     assert done.returncode == 0, done.stderr

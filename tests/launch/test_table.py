@@ -12,6 +12,7 @@ def write(folder: Path, method: str, seed: int, last: float, oracle: float, sett
     run = folder / method / str(seed)
     (run / "checkpoints").mkdir(parents=True)
     values = {"source_accuracy": 90.0, "target_accuracy": last}
+    values |= {"label_free_target_accuracy": last - 1}
     values |= {"oracle_source_accuracy": 88.0, "oracle_target_accuracy": oracle}
     facts = {"method": method, "task": "a>b", "seed": seed, "seconds": 120.0, "settings": settings}
     (run / "summary.json").write_text(json.dumps(values | facts))
@@ -26,8 +27,8 @@ def test_mean_and_spread_over_seeds(tmp_path: Path, capsys: pytest.CaptureFixtur
     (copy / "summary.json").write_text((tmp_path / "Source-only" / "0" / "summary.json").read_text())
     assert table.main(tmp_path) == 0
     out = capsys.readouterr().out
-    assert "| a>b  | HDA+ToAlign | 3 | 90.0 ± 0.0  | 52.0 ± 2.0  |" in out
-    assert "| a>b  | Source-only | 1 | 90.0        | 40.0        |" in out
+    assert "| a>b  | HDA+ToAlign | 3 | 90.0 ± 0.0  | 52.0 ± 2.0  | 51.0 ± 2.0        |" in out
+    assert "| a>b  | Source-only | 1 | 90.0        | 40.0        | 39.0              |" in out
     assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db" in out
 
 

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from trainer.settings import Tracking
-from trainer.tracking import NullTracker, Tracker, default_uri, open_tracker
+from trainer.tracking import DatasetInput, NullTracker, Tracker, default_uri, open_tracker
 from trainer.tracking.tracker import Status
 
 
@@ -46,6 +46,19 @@ def test_everything_of_a_run_arrives(output: Path) -> None:
     assert _history(output, tracker.run_id, "loss/total") == [(0, 1.0), (1, 0.5), (2, 1.0 / 3)]
     assert [file.path for file in client.list_artifacts(run.info.run_id, "pictures")] == ["pictures/confusion.png"]
     assert (output / "mlartifacts").is_dir()
+
+
+def test_data_sets_are_inputs_once(output: Path) -> None:
+    art = DatasetInput("office_home art", "a" * 32, "data/office_home", "source", {"images": 2427})
+    clipart = DatasetInput("office_home clipart", "b" * 32, "data/office_home", "target, unlabelled")
+    for _ in range(2):
+        tracker = _open(output)
+        tracker.inputs([art, clipart])
+        tracker.close("FINISHED")
+    inputs = MlflowClient(default_uri(output)).get_run(str(tracker.run_id)).inputs.dataset_inputs
+    found = sorted((known.dataset.name, known.dataset.digest, known.tags[0].value) for known in inputs)
+    assert found == [("office_home art", "a" * 32, "source"), ("office_home clipart", "b" * 32, "target, unlabelled")]
+    assert {known.dataset.profile for known in inputs} == {'{"images": 2427}', "{}"}
 
 
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])

@@ -1,7 +1,16 @@
 """Recording a run in MLflow: nothing here imports mlflow or torch until a run is opened."""
 
 from trainer.tracking.environment import environment_tags
+from trainer.tracking.inputs import DatasetInput
 from trainer.tracking.store import default_uri, prepare_experiment
 from trainer.tracking.tracker import NullTracker, Tracker, open_tracker
 
-__all__ = ["NullTracker", "Tracker", "default_uri", "environment_tags", "open_tracker", "prepare_experiment"]
+__all__ = [
+    "DatasetInput",
+    "NullTracker",
+    "Tracker",
+    "default_uri",
+    "environment_tags",
+    "open_tracker",
+    "prepare_experiment",
+]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trainer.tracking import delivery, store
+from trainer.tracking.inputs import send_inputs
 from trainer.tracking.spool import Entry, Spool
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ class Sender(threading.Thread):
                 delivery.send_params(client, run_id, entry)
             case "tags":
                 delivery.send_tags(client, run_id, entry)
+            case "inputs":
+                send_inputs(client, run_id, entry)
             case "artifact" | "model":
                 self.spool.state.late.append(entry)
             case "status":

@@ -5,12 +5,13 @@ import importlib.util
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
 from trainer.settings import Tracking
 from trainer.tracking import store, system
+from trainer.tracking.inputs import DatasetInput
 from trainer.tracking.names import PARAM_LENGTH, TAG_LENGTH, as_number, clean_key, clean_texts
 from trainer.tracking.sender import Address, Sender
 from trainer.tracking.spool import Spool
@@ -37,6 +38,9 @@ class NullTracker:
         """Nothing."""
 
     def tags(self, tags: Mapping[str, str]) -> None:
+        """Nothing."""
+
+    def inputs(self, datasets: Sequence[DatasetInput]) -> None:
         """Nothing."""
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
@@ -101,6 +105,10 @@ class Tracker:
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of the run."""
         self._spool.append("tags", values=clean_texts(tags, TAG_LENGTH))
+
+    def inputs(self, datasets: Sequence[DatasetInput]) -> None:
+        """Name the data sets that the run reads; MLflow keeps equal ones once."""
+        self._spool.append("inputs", datasets=[dataclasses.asdict(dataset) for dataset in datasets])
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Upload a file or folder (into an artifact folder); it must stay on disk until the tracker is closed."""

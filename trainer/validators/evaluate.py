@@ -7,25 +7,52 @@ from torch import Tensor
 
 from trainer.distributed import Ranks
 from trainer.validators.accuracy import Confusion, count
+from trainer.validators.scores import score_all
 
 Views = tuple[Tensor, Tensor, Tensor]
 
 
 @torch.no_grad()
-def evaluate(predict: Callable[[Tensor], Tensor], batches: Iterable[Views], classes: int, ranks: Ranks) -> Confusion:
-    """Confusion matrix over all ranks.
+def evaluate(
+    predict: Callable[[Tensor], Tensor], batches: Iterable[Views], classes: int, ranks: Ranks, scored: bool = False
+) -> tuple[Confusion, dict[str, float]]:
+    """Confusion matrix over all ranks; where asked for, the scores that need no label, from the same predictions.
 
     Args:
         predict: images [n, 3, H, W] -> logits [n, K].
         batches: this rank's (images [b, crops, 3, H, W], labels [b], indices [b]); b may be 0.
         classes: K.
         ranks: the ranks that share the domain.
+        scored: whether to compute the scores; the indices then tell every image of the domain from the others.
     """
     counts = torch.zeros(classes, classes, dtype=torch.int64, device=ranks.device)
-    for images, labels, _ in batches:
+    rows: list[tuple[Tensor, Tensor]] = []
+    for images, labels, indices in batches:
         if len(labels):
             with ranks.precision_region():
                 logits = predict(images.to(ranks.device).flatten(0, 1))
             chances = logits.float().softmax(dim=1).unflatten(0, images.shape[:2]).mean(dim=1)
             counts += count(labels.to(ranks.device), chances.argmax(dim=1), classes)
-    return Confusion(ranks.sum(counts).cpu())
+            rows += [(indices, chances)] if scored else []
+    confusion = Confusion(ranks.sum(counts).cpu())
+    return confusion, scores_over(rows, classes, ranks) if scored else {}
+
+
+def scores_over(rows: list[tuple[Tensor, Tensor]], classes: int, ranks: Ranks) -> dict[str, float]:
+    """Scores of all ranks' predictions in the order of the images; the main rank computes them, so that all agree.
+
+    Args:
+        rows: this rank's (indices [b], probabilities [b, K]).
+        classes: K.
+        ranks: the ranks that share the domain.
+    """
+    indices = torch.cat([torch.empty(0, dtype=torch.int64), *(index for index, _ in rows)])
+    chances = torch.cat([torch.empty(0, classes), *(chance.cpu() for _, chance in rows)])
+    shared = ranks.gather((indices, chances))
+    found: dict[str, float] = {}
+    with ranks.agreed():
+        if ranks.main:
+            order = torch.cat([index for index, _ in shared]).argsort()
+            found = score_all(torch.cat([chance for _, chance in shared])[order].to(ranks.device))
+    result: dict[str, float] = ranks.from_main(found)
+    return result
