@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "cost": set(),
     "standing": {"errors"},
     "evaluation": {"distributed", "global_batch", "methods", "validators"},
+    "resumption": {"errors", "settings", "checkpoint", "distributed", "images"},
     "lineage": {"errors", "settings", "config", "data", "images", "manifest", "tracking"},
     "images": BASIS | {"data", "distributed", "global_batch", "models", "together"},
     "cuda_graph": {"batch", "global_batch", "methods"},
@@ -65,7 +66,7 @@ ALLOWED: dict[str, set[str]] = {
         "methods",
         "outcome",
     }
-    | {"models", "optimizer", "profiled_images", "step_profile", "stopping", "tracking", "watchdog"},
+    | {"models", "optimizer", "profiled_images", "resumption", "step_profile", "stopping", "tracking", "watchdog"},
     "lost_peer": set(),
     "main": {"errors", "settings", "config", "lost_peer", "session"},
     "launch": {"errors", "settings", "config", "data", "tracking", "launch"},

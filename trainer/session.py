@@ -32,6 +32,7 @@ from trainer.models.compiled import compile_network
 from trainer.optimizer import build_optimizer
 from trainer.outcome import write_outcome
 from trainer.profiled_images import ProfiledImages
+from trainer.resumption import find_checkpoint
 from trainer.settings import Run
 from trainer.step_profile import Profile
 from trainer.stopping import StopRequest
@@ -172,30 +173,6 @@ def with_global_batch(run: Run, ranks: Ranks) -> Run:
         log.warning(text, run.data.batch_per_rank, ranks.world, size, size, run.optim.lr)
     data = dataclasses.replace(run.data, batch_size=size, target_batch_size=None, batch_per_rank=None)
     return dataclasses.replace(run, data=data)
-
-
-def find_checkpoint(run: Run, checkpoints: Checkpoints, images: Images, ranks: Ranks) -> Loaded | None:
-    """What to resume, by run.resume; the main rank looks, the others load what it found.
-
-    Raises:
-        UserError: the policy is not met, or the checkpoint is of other images.
-    """
-    newest = None
-    with ranks.agreed():
-        newest = checkpoints.newest() if ranks.main else None
-    path = ranks.from_main(newest.path if newest else None)
-    if path is None and run.resume == "must":
-        raise UserError(f"resume: must, but there is no checkpoint in {checkpoints.folder}.")
-    if path is not None and run.resume == "never":
-        raise UserError(f"resume: never, but {checkpoints.folder} holds checkpoints; choose another output or seed.")
-    with ranks.agreed():
-        saved = newest or (checkpoints.load(path) if path else None)
-    if saved is not None and saved.meta["fingerprint"] != images.domains.fingerprint:
-        raise UserError(
-            f"{saved.path} is of other images than those under {run.data.root} now (files, labels or order differ): "
-            f"restore the images, or choose another --output."
-        )
-    return saved
 
 
 def open_tracker(run: Run, folder: Path, saved: Loaded | None, ranks: Ranks) -> tracking.Tracker | tracking.NullTracker:
