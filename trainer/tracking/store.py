@@ -97,19 +97,19 @@ def _experiment(client: "MlflowClient", name: str, artifact_root: str | None) ->
     return str(found.experiment_id)
 
 
-def _database(uri: str) -> Path | None:
+def sqlite_file(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///").split("?")[0]).resolve() if uri.startswith("sqlite:///") else None
 
 
 def _artifact_root(uri: str) -> str | None:
     """Beside an sqlite database; a server chooses for itself."""
-    database = _database(uri)
+    database = sqlite_file(uri)
     return str(database.parent / "mlartifacts") if database else None
 
 
 @contextlib.contextmanager
 def _first_use(uri: str) -> Iterator[None]:
-    database = _database(uri)
+    database = sqlite_file(uri)
     if database is None:
         yield
         return

@@ -1,0 +1,52 @@
+"""A sweep as the blocks of its report."""
+
+from launch.report import sections
+from launch.report.blocks import Block, Heading, Text
+from launch.report.figures.ablation import ablation
+from launch.report.figures.cost import cost_bars
+from launch.report.figures.error_bars import error_bars
+from launch.report.figures.over_time import over_time
+from launch.report.figures.reproduced import reproduced
+from launch.report.results import Sweep
+from launch.report.table import columns, methods
+
+
+def document(sweep: Sweep) -> list[Block]:
+    """Title, facts, one part a data set, and what is missing."""
+    blocks: list[Block] = [Heading(1, f"Sweep {sweep.name}"), *facts(sweep), Text(sections.EXPLAINED)]
+    if not sweep.results:
+        blocks.append(Text("No run is finished yet."))
+    for dataset in sweep.datasets:
+        blocks += part(dataset, sweep)
+    return [*blocks, Heading(2, "Runs without a result"), *sections.missing(sweep)]
+
+
+def facts(sweep: Sweep) -> list[Block]:
+    """What was run, of which code, on what."""
+    done, all_runs = len(sweep.results), len(sweep.results) + len(sweep.unfinished) + sweep.unseen
+    lines = [f"{done} of {all_runs} runs are finished. MLflow parent run: {sweep.parent.run_id}."]
+    for what, key in (("Commit", "git_commit"), ("torch", "torch"), ("Device", "device")):
+        if values := sweep.tagged(key):
+            lines.append(f"{what}: {', '.join(values)}.")
+    return [Text(" ".join(lines))]
+
+
+def part(dataset: str, sweep: Sweep) -> list[Block]:
+    """Tables and figures of one data set."""
+    rows, tasks = methods(sweep.of(dataset)), columns(dataset, sweep.tasks(dataset))
+    return [
+        Heading(2, dataset),
+        sections.accuracies(dataset, rows, tasks),
+        error_bars(dataset, rows, tasks),
+        sections.differences(dataset, rows, tasks),
+        reproduced(dataset, rows, tasks),
+        Heading(3, "Choice without labels"),
+        sections.by_score(rows, tasks),
+        Heading(3, "Accuracy over time"),
+        over_time(dataset, rows, tasks),
+        Heading(3, "Ablation of s"),
+        ablation(dataset, rows, tasks),
+        Heading(3, "Cost"),
+        sections.cost_table(dataset, rows),
+        cost_bars(dataset, rows),
+    ]

@@ -1,0 +1,61 @@
+"""Target accuracy during training, a small panel a task."""
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from launch.report.blocks import Block, Text
+from launch.report.figures.canvas import colour, line, look, marker, picture, sheet, slug
+from launch.report.table import Method
+from trainer.tracking.history import Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ACROSS = 4
+"""Panels side by side."""
+
+
+def over_time(dataset: str, methods: Sequence[Method], tasks: Mapping[str, str]) -> Block:
+    """Mean over the seeds as a line, the seeds as thin ones."""
+    lines = {
+        (method.label, task): [one.target for one in method.results if one.task == task and one.target]
+        for method in methods
+        for task in tasks
+    }
+    shown = {task: short for task, short in tasks.items() if any(lines[method.label, task] for method in methods)}
+    if not shown:
+        return Text("Accuracy over time is not shown: no run has recorded it.")
+    across = min(ACROSS, len(shown))
+    down = -(-len(shown) // across)
+    with look():
+        figure, sheets = sheet(2.6 * across + 1.0, 2.1 * down + 0.9, down, across, sharex=True)
+        for axes, (task, short) in zip(sheets, shown.items(), strict=False):
+            for number, method in enumerate(methods):
+                draw(axes, number, method.label, lines[method.label, task])
+            axes.set_title(short, loc="left")
+        for axes in sheets[len(shown) :]:
+            axes.set_visible(False)
+        named = {
+            label: handle for axes in sheets for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=min(len(named), 4))
+        figure.supxlabel("step", fontsize=10.5)
+        figure.supylabel("target accuracy (%)", fontsize=10.5)
+        caption = f"{dataset}: target accuracy at every evaluation; mean over seeds, thin lines: single seeds."
+        return picture(figure, slug("over_time", dataset), caption)
+
+
+def draw(axes: "Axes", number: int, label: str, seeds: Sequence[Series]) -> None:
+    """One method on one task."""
+    steps = sorted(set.intersection(*(set(series) for series in seeds))) if seeds else []
+    if not steps:
+        return
+    if len(seeds) > 1:
+        for series in seeds:
+            axes.plot(list(series), list(series.values()), color=colour(number), linewidth=0.6, alpha=0.5)
+    middle = [mean(series[step] for series in seeds) for step in steps]
+    axes.plot(
+        steps, middle, color=colour(number), marker=marker(number), linestyle=line(number), markersize=4, linewidth=1.6,
+        label=label,
+    )  # fmt: skip

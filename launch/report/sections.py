@@ -1,0 +1,129 @@
+"""The tables of a report: accuracies by rule, differences to the published rows, scores, costs, and what is missing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from launch.report import published
+from launch.report.blocks import Block, Table, Text, without_empty_columns
+from launch.report.cost import costs
+from launch.report.published import counterpart
+from launch.report.results import RULES, SCORES, Result, Sweep, chosen_by
+from launch.report.table import Cell, Method, Row
+
+EXPLAINED: Final = (
+    "Target accuracy in percent on all target images; mean and, from two seeds on, ± standard deviation over n seeds. "
+    "last: after the last step. label-free: the evaluation with the highest score im (information maximisation), which "
+    "needs no target label. oracle: the best evaluation by target labels, an upper bound nobody can choose. A cell "
+    "without a finished run is empty; a mean is over all tasks, of the seeds that have them all."
+)
+NAMES: Final = {"im": "IM", "snd": "SND", "bnm": "BNM", "entropy": "entropy"}
+
+
+def accuracies(dataset: str, methods: Sequence[Method], tasks: Mapping[str, str]) -> Table:
+    """The paper's table: methods and rules down, tasks across."""
+    rows = []
+    for method in methods:
+        known = counterpart(dataset, method)
+        if known is not None:
+            cells = [f"{known[column]:.1f}" for column in tasks.values()]
+            rows.append((method.title, "published", "", *cells, f"{known['Avg']:.1f}"))
+        for rule in RULES:
+            row = method.by_rule(rule)
+            rows.append((method.label, rule, row.count(list(tasks)), *across(row, tasks)))
+    return Table(f"{dataset}: target accuracy.", ("method", "rule", "n", *tasks.values(), "mean"), tuple(rows), 2)
+
+
+def across(row: Row, tasks: Mapping[str, str]) -> list[str]:
+    """The cells of a row and their mean, as texts."""
+    average = row.average(list(tasks))
+    fewer = bool(average.values) and str(len(average.values)) != row.count(list(tasks))
+    return [*(str(row.cell(task)) for task in tasks), f"{average}{f' (n = {len(average.values)})' if fewer else ''}"]
+
+
+def differences(dataset: str, methods: Sequence[Method], tasks: Mapping[str, str]) -> Block:
+    """Ours minus published, where there is a published row to compare with."""
+    rows = []
+    for method in methods:
+        known = counterpart(dataset, method)
+        if known is None:
+            continue
+        for rule in RULES:
+            row = method.by_rule(rule)
+            cells = [signed(row.cell(task), known[column]) for task, column in tasks.items()]
+            rows.append((method.label, rule, *cells, signed(row.average(list(tasks)), known["Avg"])))
+    if not rows:
+        return Text(
+            "No difference to published rows is shown: they are of Office-Home with a pretrained ResNet-50, and no row "
+            f"of {dataset} here is of that protocol."
+        )
+    caption = (
+        f"{dataset}: ours minus published (Wei et al. 2021), in points. The published numbers are maxima over the "
+        "evaluations of a run by target labels: the oracle's row is the like-for-like comparison."
+    )
+    return Table(caption, ("method", "rule", *tasks.values(), "mean"), tuple(rows), 2)
+
+
+def signed(ours: Cell, published: float) -> str:
+    """+0.3, -1.2, or nothing."""
+    return f"{round(ours.mean - published, 1) + 0.0:+.1f}" if ours.values else ""
+
+
+def by_score(methods: Sequence[Method], tasks: Mapping[str, str]) -> Block:
+    """What each score that needs no label would have chosen, beside the last step and the oracle."""
+    rows = []
+    for method in methods:
+        last, oracle = (method.by_rule(rule).average(list(tasks)) for rule in ("last", "oracle"))
+        chosen = [scored(method, name).average(list(tasks)) for name in SCORES]
+        if any(cell.values for cell in chosen):
+            rows.append((method.label, str(len(last.values)), *map(str, (last, *chosen, oracle))))
+    if not rows:
+        return Text("Scores are not compared: no method has them for all tasks.")
+    caption = (
+        "Mean target accuracy over all tasks of the evaluation that each score would have chosen (im is the rule)."
+    )
+    return Table(caption, ("method", "n", "last", *(NAMES[name] for name in SCORES), "oracle"), tuple(rows))
+
+
+def scored(method: Method, score: str) -> Row:
+    """Target accuracies of what a score would have chosen."""
+
+    def value(result: Result) -> float | None:
+        return chosen_by(result, score)
+
+    return method.row(value)
+
+
+def cost_table(dataset: str, methods: Sequence[Method]) -> Block:
+    """Time and memory by method and device, and on Office-Home the published ones below."""
+    found = costs(methods)
+    if not found:
+        return Text("No costs are shown: no run has recorded them.")
+    rows = tuple(
+        (cost.method, cost.device, str(cost.runs), *("" if value is None else f"{value:.0f}" for value in values))
+        for cost in found
+        for values in [(cost.milliseconds, cost.memory)]
+    )
+    if dataset == "office_home":
+        where = "the authors' GPU, batch 32"
+        rows += tuple(
+            (f"{row.method}, published", where, "", f"{row.milliseconds:.0f}", f"{row.memory:.0f}")
+            for row in published.costs()
+        )
+    caption = (
+        "Cost: time of a training step (one forward and backward pass of both domains, waiting for images included, "
+        "evaluations and checkpoints not) and peak memory (GPU: what the allocator held; CPU: process and workers) of "
+        "the main rank; medians over the runs. Runs that shared a device slowed each other."
+    )
+    return without_empty_columns(Table(caption, ("method", "device", "runs", "ms a step", "MiB"), rows, 2), ())
+
+
+def missing(sweep: Sweep) -> list[Block]:
+    """Runs that have no number in the tables, and why."""
+    blocks: list[Block] = []
+    if sweep.unseen:
+        blocks.append(Text(f"Planned runs of which MLflow knows nothing, since they have not started: {sweep.unseen}."))
+    rows = tuple((one.title, one.task, one.seed, one.status, one.reason) for one in sweep.unfinished)
+    if rows:
+        caption = "Runs without a result; their cells are empty."
+        blocks.append(Table(caption, ("method", "task", "seed", "status", "reason"), rows, 5))
+    return blocks or [Text("Every planned run is finished.")]

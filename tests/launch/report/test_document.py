@@ -1,0 +1,106 @@
+"""The report as Markdown, LaTeX, HTML and CSV."""
+
+import csv
+import io
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from launch.report.blocks import Heading, Picture, Table, Text
+from launch.report.document import document
+from launch.report.latex import latex
+from launch.report.long_form import long_form
+from launch.report.markdown import markdown
+from launch.report.page import page
+from launch.report.results import Sweep, Unfinished
+from tests.launch.report.made import result, sweep, whole
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "report.md"
+
+
+def study() -> Sweep:
+    """Two methods on Office-Home, one of them without one task; one run that broke, one that never started."""
+    complete = whole("HDA+ToAlign", 70.0, seeds=2)
+    partial = [one for one in whole("HDA", 69.0) if one.task != "Product>Art"]
+    broken = Unfinished("office_home", "HDA", "Product>Art", "0", "FAILED", "Step 7: a loss is <nan> | 50 %", "r")
+    return sweep(*complete, *partial, unfinished=(broken,), size=37)
+
+
+def test_the_markdown_is_the_golden_one() -> None:
+    """tests/golden/report.md; written anew by deleting it and running this test twice."""
+    found = markdown(document(study()))
+    if not GOLDEN.exists():
+        GOLDEN.write_text(found, encoding="utf-8")
+        raise AssertionError(f"{GOLDEN} was missing and is written; read it")
+    assert found == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_a_missing_run_leaves_cell_and_mean_empty() -> None:
+    (table, *_) = (block for block in document(study()) if isinstance(block, Table))
+    rows = {row[:2]: dict(zip(table.head, row, strict=True)) for row in table.rows}
+    assert rows["HDA", "last"]["Pr>Ar"] == ""
+    assert rows["HDA", "last"]["mean"] == ""
+    assert rows["HDA", "last"]["Ar>Cl"] == "69.0"
+    assert rows["HDA+ToAlign", "last"]["mean"] == "71.0 ± 0.7"
+    assert rows["HDA+ToAlign", "published"]["mean"] == "72.0"
+
+
+def test_without_any_run_the_report_says_so() -> None:
+    texts = [block.text for block in document(sweep(size=24)) if isinstance(block, Text)]
+    assert "No run is finished yet." in texts
+    assert "Planned runs of which MLflow knows nothing, since they have not started: 24." in texts
+
+
+def test_icon_home_is_compared_with_nothing_published() -> None:
+    text = markdown(document(sweep(*whole("HDA", 50.0, dataset="icon_home"))))
+    assert "No difference to published rows is shown" in text
+    assert "published |" not in text
+
+
+def test_latex_escapes_what_is_its_own() -> None:
+    table = Table("50 % of a_b & {c} #1 $2 ~^ \\", ("method", "Ar>Cl"), (("A_B & C", "1.0 ± 0.2"), ("D", "")))
+    text = latex([Heading(1, "x"), table])
+    assert r"\caption{50 \% of a\_b \& \{c\} \#1 \$2 \textasciitilde{}\textasciicircum{} \textbackslash{}}" in text
+    assert r"method & Ar$\to$Cl \\" in text
+    assert "A\\_B \\& C & 1.0 $\\pm$ 0.2 \\\\\nD &  \\\\" in text
+    assert r"\begin{tabular}{lr}" in text
+
+
+def test_latex_of_a_report_is_ascii_and_balanced() -> None:
+    text = latex(document(study()))
+    assert text.isascii()
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 5
+    assert text.count("{") == text.count("}")
+
+
+def test_the_page_needs_nothing_else_and_is_well_formed() -> None:
+    text = page(document(study()), "Sweep <demo>")
+    assert "<title>Sweep &lt;demo&gt;</title>" in text
+    assert "a loss is &lt;nan&gt; | 50 %" in text
+    for word in ("<script", "src=", "@import", "<link"):
+        assert word not in text
+    body = text[text.index("<body>") : text.index("</body>") + len("</body>")]
+    root = ElementTree.fromstring(body.replace("xlink:", ""))
+    assert len(root.findall(".//table")) == 5
+    assert len(root.findall("figure")) == len([block for block in document(study()) if isinstance(block, Picture)])
+
+
+def test_markdown_shields_what_is_its_own() -> None:
+    text = markdown([Table("a*b", ("x|y",), (("<z>\\",),))])
+    assert text == "a\\*b\n\n| x\\|y   |\n| ------ |\n| \\<z>\\\\ |\n"
+
+
+def test_csv_has_a_line_a_run_and_rule() -> None:
+    rows = list(csv.DictReader(io.StringIO(long_form(study()))))
+    assert len(rows) == 3 * (24 + 11)
+    (one,) = (row for row in rows if row["run_id"] == "HDA+ToAlign Art>Clipart 1" and row["rule"] == "oracle")
+    assert (one["column"], one["target_accuracy"], one["ms_per_step"], one["memory_mb"]) == (
+        "Ar>Cl",
+        "72",
+        "110",
+        "4096",
+    )
+
+
+def test_an_accuracy_that_was_not_recorded_is_an_empty_field() -> None:
+    rows = list(csv.DictReader(io.StringIO(long_form(sweep(result("Art>Clipart", accuracy={"last": 5.0}))))))
+    assert [row["target_accuracy"] for row in rows] == ["5", "", ""]
