@@ -25,9 +25,12 @@ def write_outcome(run: Run, loop: Loop, images: Images, tracker: Tracker | NullT
     if run.tracking.log_model:
         log_model(run, loop, images, tracker)
     tracker.tags(checkpoint_tags(loop.checkpoints.folder, loop.newest))
+    cost = loop.cost.summary()
+    if cost["ms_per_step"] is not None:
+        tracker.log(loop.standing.step, {"cost/ms_per_step_median": cost["ms_per_step"]})
     facts = {"method": title(run), "task": images.task, "seed": run.seed, "dataset": run.data.dataset}
     facts |= {"fingerprint": images.domains.fingerprint, "settings": identity(dataclasses.replace(run, seed=0))}
-    summary = json.dumps(dataclasses.asdict(loop.standing) | loop.cost.summary() | facts, indent=1)
+    summary = json.dumps(dataclasses.asdict(loop.standing) | cost | facts, indent=1)
     durable.replace(folder / "summary.json", summary.encode())
     tracker.artifact(folder / "summary.json")
 

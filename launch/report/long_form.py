@@ -4,7 +4,6 @@ import csv
 import io
 from typing import Final
 
-from launch.report.cost import memory_of, milliseconds_of
 from launch.report.results import RULES, Sweep
 from launch.report.table import columns, methods
 
@@ -23,7 +22,7 @@ def long_form(sweep: Sweep) -> str:
         names = columns(dataset, sweep.tasks(dataset))
         for method in methods(sweep.of(dataset)):
             for one in method.results:
-                cost = [number(milliseconds_of(one)), number(memory_of(one))]
+                cost = [number(one.milliseconds), number(one.memory)]
                 about = [one.tags.get("device", ""), one.tags.get("git_commit", ""), one.run_id]
                 for rule in RULES:
                     place = [dataset, method.label, one.task, names[one.task], one.seed, rule]

@@ -39,8 +39,8 @@ class Result:
     """Target accuracy at every evaluation."""
     scores: dict[str, Series] = field(default_factory=dict)
     """Score -> its value at every evaluation."""
-    milliseconds: Series = field(default_factory=dict)
-    """Time of a step, at every reading."""
+    milliseconds: float | None = None
+    """Time of a step."""
     memory: float | None = None
     """Peak, in MiB."""
 
@@ -119,7 +119,6 @@ def newest_of_each(runs: list[Record]) -> list[Record]:
 def result(run: Record, series: dict[str, Series]) -> Result:
     """A finished run."""
     tags = run.tags
-    memory = series["cost/memory_mb"].values()
     return Result(
         run_id=run.run_id,
         dataset=tags.get("sweep.dataset", "?"),
@@ -131,8 +130,8 @@ def result(run: Record, series: dict[str, Series]) -> Result:
         tags=tags,
         target=series[TARGET],
         scores={name: series[f"score/{name}"] for name in SCORES},
-        milliseconds=series["cost/ms_per_step"],
-        memory=max(memory) if memory else None,
+        milliseconds=run.metrics.get("cost/ms_per_step_median", run.metrics.get("cost/ms_per_step")),
+        memory=run.metrics.get("cost/memory_mb"),
     )  # fmt: skip
 
 
@@ -168,4 +167,4 @@ def chosen_by(one: Result, score: str) -> float | None:
 
 
 def _keys() -> list[str]:
-    return [TARGET, "cost/ms_per_step", "cost/memory_mb", *(f"score/{name}" for name in SCORES)]
+    return [TARGET, *(f"score/{name}" for name in SCORES)]

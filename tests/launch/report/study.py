@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
@@ -81,6 +82,7 @@ class Study:
             points += [("accuracy/target_oracle", 100 * step, max(seen))]
             points += [("accuracy/target_label_free", 100 * step, seen[scores.index(max(scores))])]
         points += [("cost/ms_per_step", 20 * i, value) for i, value in enumerate(child.ms, start=1)]
+        points += [("cost/ms_per_step_median", 300, median(child.ms[1:]))]
         points += [("cost/memory_mb", 20 * i, child.memory) for i in range(1, len(child.ms) + 1)]
         return [Metric(key, value, self.clock + step, step) for key, step, value in points]
 

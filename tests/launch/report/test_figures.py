@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from launch.report.blocks import Picture, Text
-from launch.report.cost import costs, milliseconds_of
+from launch.report.cost import costs
 from launch.report.figures.ablation import ablation, scales
 from launch.report.figures.cost import cost_bars
 from launch.report.figures.error_bars import error_bars
@@ -18,7 +18,7 @@ from tests.launch.report.made import PROTOCOL, result, tasks, whole
 
 TASKS = columns("office_home", tasks())
 COMPLETE = methods([*whole("HDA", 60.0, seeds=2), *whole("Source-only", 45.0)])
-PARTIAL = methods([result("Art>Clipart", milliseconds={}, memory=None, target={}, title="Mine")])
+PARTIAL = methods([result("Art>Clipart", milliseconds=None, memory=None, target={}, title="Mine")])
 
 
 def scaled(scale: str, last: float) -> list[object]:
@@ -51,12 +51,6 @@ def test_the_ablation_takes_rows_that_differ_in_s_alone() -> None:
     assert isinstance(ablation("office_home", rows, TASKS), Picture)
     mixed = methods([*scaled("8", 60.0), *whole("DANNP+ToAlign", 50.0, settings=PROTOCOL | {"optim.lr": "1"})])  # type: ignore[misc]
     assert scales(mixed, tasks()) == {}
-
-
-def test_the_time_of_a_step_leaves_out_the_warm_up() -> None:
-    assert milliseconds_of(result("Art>Clipart")) == 110.0
-    assert milliseconds_of(result("Art>Clipart", milliseconds={20: 900.0})) == 900.0
-    assert milliseconds_of(result("Art>Clipart", milliseconds={})) is None
 
 
 def test_costs_are_told_apart_by_device_and_ranks() -> None:
