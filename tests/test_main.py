@@ -159,10 +159,16 @@ def test_a_full_disk_is_a_crash_with_one_message(
 def test_exploding_loss_is_named_and_never_saved(
     digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(runs.words(digits, tmp_path, optim__lr="1e20", train__save_every="1")) == 70
+    tracked = {"tracking__enabled": "true", "tracking__log_model": "false"}
+    assert main(runs.words(digits, tmp_path, optim__lr="1e20", train__save_every="1", **tracked)) == 70
     error = capsys.readouterr().err
     assert re.search(r"Step \d: a loss is not finite \(rank 0: classification (nan|inf)", error)
     assert error.count("error:") == 1
+    (spool,) = tmp_path.rglob("spool.jsonl")
+    entries = [json.loads(line) for line in spool.read_text().splitlines()]
+    (reason,) = (e["values"]["sweep.reason"] for e in entries if "sweep.reason" in e.get("values", {}))
+    assert re.match(r"Step \d: a loss is not finite", reason)
+    assert [e["status"] for e in entries if e["op"] == "status"] == ["RUNNING", "FAILED"]
     (folder,) = tmp_path.rglob("checkpoints")
     for path in folder.glob("step_*/method.pt"):
         assert all(value.isfinite().all() for value in torch.load(path, weights_only=True).values())
