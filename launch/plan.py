@@ -2,11 +2,16 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from trainer.errors import UserError
+
 PLAN: Final = "sweep.json"
+SWEEPS: Final = "sweeps"
+"""Folder of sweeps below the output folder."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +31,33 @@ class Job:
     """The run's own folder (trainer.folder.run_folder)."""
     words: tuple[str, ...]
     """Arguments of trainer/main.py."""
+    steps: int = 0
+    """Updates of the whole run; 0: not known."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end: its summary is written last."""
+        return (Path(self.folder) / "summary.json").exists()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.task} seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep as it was planned. It is written once, before the first run starts, and read by everything else."""
+    """A sweep as it was planned. It is written before the first run starts, and read by everything else."""
 
     name: str
     folder: str
     """<output>/sweeps/<name>: this file, exit records and logs."""
     uri: str
-    """MLflow store."""
+    """MLflow store; empty where nothing is tracked."""
     experiment: str
     parent: str | None
-    """MLflow id of the parent run; null until it was created."""
+    """MLflow id of the parent run; null until it was created, and where nothing is tracked."""
     jobs: tuple[Job, ...]
+    directory: str = ""
+    """Folder in which the sweep was planned: relative paths in the jobs' words start there."""
 
     def write(self) -> Path:
         """The plan as <folder>/sweep.json, in one move."""
@@ -52,10 +69,20 @@ class Plan:
 
     @classmethod
     def read(cls, folder: Path) -> "Plan":
-        """The plan of a sweep's folder."""
-        tree = json.loads((folder / PLAN).read_text())
-        jobs = tuple(Job(**job | {"words": tuple(job["words"])}) for job in tree.pop("jobs"))
-        return cls(**tree, jobs=jobs)
+        """The plan of a sweep's folder.
+
+        Raises:
+            UserError: there is none, or it cannot be read.
+        """
+        path = folder / PLAN
+        if not path.exists():
+            raise UserError(f"{folder} is no sweep: {path} is missing; python -m launch status lists the sweeps")
+        try:
+            tree = json.loads(path.read_text())
+            jobs = tuple(Job(**job | {"words": tuple(job["words"])}) for job in tree.pop("jobs"))
+            return cls(**tree, jobs=jobs)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{path} cannot be read ({error}); run the sweep's own command again") from error
 
     @property
     def exits(self) -> Path:
@@ -66,3 +93,26 @@ class Plan:
     def logs(self) -> Path:
         """Folder of the runs' output: <index>.log, appended to by every start."""
         return Path(self.folder) / "logs"
+
+    def select(self, indices: Iterable[int]) -> list[Job]:
+        """The jobs of these indices.
+
+        Raises:
+            UserError: there is no such run.
+        """
+        chosen = list(indices)
+        if wrong := [index for index in chosen if not 0 <= index < len(self.jobs)]:
+            raise UserError(f"the sweep {self.name} has the runs 0 to {len(self.jobs) - 1}, not {wrong[0]}")
+        return [self.jobs[index] for index in chosen]
+
+
+def merged(new: Plan, old: Plan) -> Plan:
+    """The old plan with the new one's further jobs behind its own, so that each keeps its index, log and record.
+
+    A job that both have takes its words from the new one: they may name another folder of data or patience.
+    """
+    fresh = {job.folder: job for job in new.jobs}
+    kept = [dataclasses.replace(fresh.pop(job.folder, job), index=job.index) for job in old.jobs]
+    added = [dataclasses.replace(job, index=len(kept) + i) for i, job in enumerate(fresh.values())]
+    parent = old.parent if (old.uri, old.experiment) == (new.uri, new.experiment) else None
+    return dataclasses.replace(new, parent=parent, jobs=(*kept, *added))

@@ -88,6 +88,12 @@ def claim(folder: Path) -> Iterator[None]:
                 (folder / LOCK).unlink()
 
 
+def live_owner(folder: Path) -> Owner | None:
+    """The process that works in a folder now; in doubt, as on another host, the one that last claimed it."""
+    owner = _read(folder / LOCK)
+    return owner if owner and _alive(owner, _this_process()) else None
+
+
 def _take(lock: Path, mine: Owner) -> None:
     with contextlib.suppress(FileExistsError):
         durable.write(lock, json.dumps(asdict(mine)).encode())

@@ -1,7 +1,7 @@
 """Train one run: accelerate launch trainer/main.py --config configs/datasets/X.yaml --config configs/methods/Y.yaml
 
 Exit codes: 0 done, 64 the user must mend something, 70 the run broke, 75 stopped on request after a checkpoint,
-130 interrupted by hand without one.
+130 interrupted by hand without one. With TRAINER_EXIT_FILE in the environment the code and its cause are written there.
 """
 
 import logging
@@ -12,16 +12,20 @@ import traceback
 
 from trainer import config
 from trainer.errors import CRASH, INTERRUPTED, STOPPED, USER_ERROR, Crash, UserError
+from trainer.exit_record import record
 from trainer.lost_peer import LINGER, lost_peer
+from trainer.orphan import stop_with_launcher
 from trainer.settings import Run
 
 
 def main(words: list[str]) -> int:
     """Read the run before anything is started, then train it; returns the exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    rank, alike = os.environ.get("RANK", "0"), True
+    rank, alike = int(os.environ.get("RANK", "0")), True
     try:
-        return train(config.read(words))
+        code = train(config.read(words))
+        record(code, "done" if code == 0 else "stopped on request after a checkpoint", rank)
+        return code
     except UserError as error:
         code, message = USER_ERROR, str(error)
     except Crash as error:
@@ -29,16 +33,24 @@ def main(words: list[str]) -> int:
     except KeyboardInterrupt:
         code, message = INTERRUPTED, "interrupted before a checkpoint; the newest one, if any, is good"
     except Exception as error:  # whatever broke: the exit code is a contract, the trace says the rest
-        lost = lost_peer(error)
-        if lost is None:
-            traceback.print_exc()
-            return CRASH
-        print(f"\nerror: rank {rank}: {lost}", file=sys.stderr, flush=True)  # a progress bar may be on this line
-        time.sleep(LINGER)
-        return CRASH
-    if rank == "0" or not alike:
+        return broken(error, rank)
+    record(code, message, rank)
+    if rank == 0 or not alike:
         print(f"error: {message}" if alike else f"error: rank {rank}: {message}", file=sys.stderr)
     return code
+
+
+def broken(error: Exception, rank: int) -> int:
+    """The run broke in a way that nobody foresaw, or another rank did."""
+    lost = lost_peer(error)
+    if lost is None:
+        record(CRASH, f"{type(error).__name__}: {error}", rank)
+        traceback.print_exception(error)
+        return CRASH
+    record(CRASH, lost, rank, second_hand=True)
+    print(f"\nerror: rank {rank}: {lost}", file=sys.stderr, flush=True)  # a progress bar may be on this line
+    time.sleep(LINGER)
+    return CRASH
 
 
 def train(run: Run) -> int:
@@ -50,4 +62,5 @@ def train(run: Run) -> int:
 
 
 if __name__ == "__main__":
+    stop_with_launcher()
     sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,7 @@ import time
 from typing import Final
 
 from trainer.errors import CRASH
+from trainer.exit_record import record
 
 LINGER: Final = 2.0
 """Seconds between the report and the end: the connections break with it, and by then all ranks have written theirs."""
@@ -47,7 +48,9 @@ class Watchdog:
         while not self._done.wait(min(1.0, self.seconds / 4)):
             silent = time.monotonic() - self._last
             if silent > self.seconds:
-                print(f"error: rank {self.rank} made no progress for {silent:.0f} s; its threads:", file=sys.stderr)
+                said = f"rank {self.rank} made no progress for {silent:.0f} s"
+                record(CRASH, f"{said}; the run's output has its stacks", self.rank)
+                print(f"error: {said}; its threads:", file=sys.stderr)
                 faulthandler.dump_traceback(sys.stderr)
                 sys.stderr.flush()
                 time.sleep(LINGER)

@@ -100,6 +100,27 @@ def from_file(name: str) -> list[Entry]:
     Raises:
         UserError: no such file, too large, not UTF-8, not plain YAML, or a key that occurs twice.
     """
+    root = mapping(name)
+    return from_mapping(root, name) if root is not None else []
+
+
+def from_mapping(root: yaml.MappingNode, name: str) -> list[Entry]:
+    """The settings that a mapping of the file called name holds, nested or dotted.
+
+    Raises:
+        UserError: a key that occurs twice, or a value that is no plain value or list of such.
+    """
+    entries = list(_flat(root, "", name))
+    _refuse_twice(entries)
+    return entries
+
+
+def mapping(name: str) -> yaml.MappingNode | None:
+    """What one YAML file holds, every scalar as text; None if it is empty.
+
+    Raises:
+        UserError: no such file, too large, not UTF-8, or not plain YAML.
+    """
     path = find(name)
     try:
         with path.open("rb") as file:
@@ -115,12 +136,10 @@ def from_file(name: str) -> list[Entry]:
     except yaml.YAMLError as error:
         raise UserError(f"{name}: not plain YAML: {' '.join(str(error).split())}") from error
     if root is None or _is_null(root):
-        return []
+        return None
     if not isinstance(root, yaml.MappingNode):
         raise UserError(f"{name}: must be a mapping (key: value), for instance 'data:' with indented settings under it")
-    entries = list(_flat(root, "", name))
-    _refuse_twice(entries)
-    return entries
+    return root
 
 
 def find(name: str) -> Path:

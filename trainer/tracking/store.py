@@ -23,6 +23,12 @@ def tracking_uri(chosen: str | None, output: Path) -> str:
     return chosen or os.environ.get("MLFLOW_TRACKING_URI") or default_uri(output)
 
 
+def absolute_uri(uri: str) -> str:
+    """The same store from whatever folder it is named; only an sqlite file can be relative."""
+    path, question, rest = uri.removeprefix("sqlite:///").partition("?")
+    return f"sqlite:///{Path(path).absolute()}{question}{rest}" if uri.startswith("sqlite:///") else uri
+
+
 def quiet_environment() -> None:
     """MLflow's documented switches, where the user has not set them; call before mlflow is imported.
 

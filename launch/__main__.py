@@ -1,0 +1,53 @@
+"""Sweeps from the command line: python -m launch sweep --config DATASET.yaml --config METHOD.yaml --seeds 3"""
+
+import importlib
+import logging
+import sys
+from typing import Final
+
+from launch.command_line import near
+from trainer.errors import INTERRUPTED, USER_ERROR, UserError
+
+COMMANDS: Final = {
+    "sweep": "plan the runs of methods x tasks x seeds, and start those that are not finished",
+    "status": "what every run of a sweep does: state, steps, accuracy so far, time left, reason of a failure",
+    "stop": "stop a sweep: every run saves a checkpoint first",
+    "retry": "start the failed and killed runs of a sweep again",
+    "report": "tables and plots of a sweep, from MLflow alone",
+    "element": "one run of a sweep, in the foreground (what sweep and Slurm start)",
+}
+USAGE: Final = """usage: python -m launch COMMAND ...
+
+{commands}
+
+python -m launch COMMAND --help says more. A sweep is one command, and the same command continues it:
+
+  python -m launch sweep --config configs/datasets/office_home.yaml --config configs/methods/hda_toalign.yaml \\
+      --data.root DIR --seeds 3 --dry-run
+
+Exit codes: 0 done, 64 mend something, 70 a run broke, 75 stopped after a checkpoint."""
+
+
+def main(words: list[str]) -> int:
+    """Run one command; returns its exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    if not words or words[0] in ("-h", "--help", "help"):
+        lines = (f"  {name:10}{text}" for name, text in COMMANDS.items())
+        print(USAGE.format(commands="\n".join(lines)))
+        return 0 if words else USER_ERROR
+    try:
+        if words[0] not in COMMANDS:
+            known = ", ".join(COMMANDS)
+            raise UserError(f"there is no command {words[0]!r}{near(words[0], COMMANDS)}; commands: {known}")
+        module = importlib.import_module(f"launch.{words[0]}.command" if words[0] == "report" else f"launch.{words[0]}")
+        code: int = module.main(words[1:])
+        return code
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Sweeps on this machine: one run a slot, a slot being a share of a GPU or some cores."""

@@ -1,0 +1,77 @@
+"""The places of this machine where a run can go: GPUs, shares of GPUs, or cores."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trainer.errors import UserError
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Room for one run."""
+
+    name: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of a run in it."""
+
+
+def find_slots(
+    per_gpu: int = 1, gpus_per_run: int | None = None, wanted: int | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> list[Slot]:  # fmt: skip
+    """The slots of this machine: those of its visible GPUs, or of its cores where no GPU is visible.
+
+    The cores are divided among the slots (OMP_NUM_THREADS), so that runs do not take them from each other; a smaller
+    OMP_NUM_THREADS of the user's own stays.
+
+    Args:
+        per_gpu: runs that share a GPU.
+        gpus_per_run: GPUs of one run; None: one if there is a GPU.
+        wanted: as many slots at most; None: all.
+        environment: CUDA_VISIBLE_DEVICES and OMP_NUM_THREADS are read from it.
+
+    Raises:
+        UserError: there are too few GPUs.
+    """
+    gpus, cores = visible_gpus(environment), len(os.sched_getaffinity(0))
+    given, none = environment.get("OMP_NUM_THREADS", ""), dict[str, str]()
+    if not gpus:
+        if per_gpu > 1 or gpus_per_run:
+            raise UserError("no GPU is visible here (nvidia-smi, CUDA_VISIBLE_DEVICES); on CPUs give --slots N alone")
+        wanted = wanted or cores
+        names = [(f"cpu {i}", none) for i in range(wanted)]
+    else:
+        size = gpus_per_run or 1
+        groups = [gpus[i : i + size] for i in range(0, len(gpus) - size + 1, size)]
+        if not groups:
+            raise UserError(f"a run shall have {size} GPUs, but {len(gpus)} are visible ({','.join(gpus)})")
+        shares = [(f"gpu {'+'.join(group)}", ",".join(group)) for _ in range(per_gpu) for group in groups]
+        names = [(name, {"CUDA_VISIBLE_DEVICES": devices}) for name, devices in shares][:wanted]
+    threads = max(1, cores // len(names))
+    if given.isdecimal() and int(given) > 0:
+        threads = min(threads, int(given))
+    return [Slot(name, {**variables, "OMP_NUM_THREADS": str(threads)}) for name, variables in names]
+
+
+def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The GPUs a run may use, as CUDA_VISIBLE_DEVICES names them; without that variable all that nvidia-smi lists."""
+    if "CUDA_VISIBLE_DEVICES" in environment:
+        names = [name.strip() for name in environment["CUDA_VISIBLE_DEVICES"].split(",")]
+        end = next((i for i, name in enumerate(names) if not name or name.startswith("-")), len(names))
+        return names[:end]  # CUDA ignores what stands behind a wrong one
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    found = [line for line in done.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(i) for i in range(len(found))] if done.returncode == 0 else []
+
+
+def describe(slots: list[Slot]) -> str:
+    """One sentence: how many runs at a time, where, with how many threads."""
+    threads = slots[0].environment["OMP_NUM_THREADS"]
+    names = sorted({slot.name for slot in slots if slot.name.startswith("gpu")})
+    where = f"on {', '.join(names)}" if names else "on the CPU"
+    return f"{len(slots)} at a time {where}, {threads} {'thread' if threads == '1' else 'threads'} each"

@@ -1,0 +1,104 @@
+"""One command and everything that descends from it: started, signalled and waited for as a whole."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import psutil
+
+SET_SUBREAPER: Final = 36
+"""PR_SET_CHILD_SUBREAPER of prctl(2), Linux: orphans below this process become its children, and stay in sight."""
+REQUESTS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+LOOK: Final = 0.1
+"""Seconds between two looks at what runs."""
+PATIENCE: Final = 600.0
+"""Seconds that what outlives its launcher has for a checkpoint before it is killed."""
+
+
+class Family:
+    """A command in a process group of its own, and its descendants, wherever they went.
+
+    A context manager, in the main thread: meanwhile SIGTERM, SIGINT and SIGUSR2 for this process are requests to stop.
+    They reach the group as SIGTERM, since launchers do not survive SIGUSR2 and pass SIGINT on a second time; a second
+    Ctrl-C arrives as such and stops at once, without a checkpoint.
+
+    Attributes:
+        asked: name of the first signal that asked to stop.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], output: Path, directory: str) -> None:
+        self.asked: str | None = None
+        self._command, self._environment = list(command), dict(environment)
+        self._output, self._directory = output, directory
+
+    def __enter__(self) -> "Family":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(SET_SUBREAPER, 1)
+        self._before = {number: signal.getsignal(number) for number in REQUESTS}
+        signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)  # none is lost between the start and the handlers
+        try:
+            with self._output.open("ab") as log:
+                self._process = subprocess.Popen(
+                    self._command, env=self._environment, cwd=self._directory or None, stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=subprocess.STDOUT, process_group=0, preexec_fn=_of_a_parent(os.getpid()),
+                )  # fmt: skip
+            for number in REQUESTS:
+                signal.signal(number, self._ask)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def wait(self, meanwhile: Callable[[], None] = lambda: None) -> int:
+        """Wait until nothing of the family is left; returns the command's own exit code (negative: its signal)."""
+        while self._process.poll() is None:
+            meanwhile()
+            time.sleep(LOOK)
+        asked, patience = self.asked is not None, time.monotonic() + PATIENCE
+        while rest := alive_below(os.getpid()):
+            for process in rest if not asked or time.monotonic() > patience else ():
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(signal.SIGTERM if not asked else signal.SIGKILL)
+            asked = True
+            meanwhile()
+            time.sleep(LOOK)
+        meanwhile()
+        return self._process.returncode
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        again = self.asked is not None
+        self.asked = self.asked or signal.Signals(number).name
+        if not again or number == signal.SIGINT:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGINT if again else signal.SIGTERM)
+
+
+def alive_below(pid: int) -> list[psutil.Process]:
+    """The descendants of a process that still run; what is only waiting to be reaped is reaped if it is a child."""
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _of_a_parent(parent: int) -> Callable[[], None]:
+    """What the new process does before it becomes the command: end when its parent does, and take signals."""
+    from trainer.orphan import die_with_parent
+
+    def prepare() -> None:
+        die_with_parent(parent)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
+
+    return prepare

@@ -1,0 +1,71 @@
+"""What every run of a sweep does: from its files and Slurm's queue, or, where these are out of reach, from MLflow."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from launch import board, sweeps, to_slurm
+from launch.command_line import Parser
+from launch.plan import Plan
+from launch.state import Name, Standing, standing
+from trainer.errors import UserError
+from trainer.tracking.children import Child, children
+from trainer.tracking.progress import Progress
+
+FROM_MLFLOW: Mapping[str, Name] = {"FINISHED": "done", "RUNNING": "running", "FAILED": "failed", "KILLED": "stopped"}
+
+
+def main(words: list[str]) -> int:
+    """python -m launch status [SWEEP], or --parent RUN_ID --uri URI."""
+    parser = Parser("status", __doc__ or "")
+    sweeps.add_options(parser)
+    parser.add_argument("--parent", help="MLflow id of a sweep's parent run: tell from MLflow alone")
+    parser.add_argument("--uri", help="MLflow store, with --parent")
+    options = parser.parse_args(words)
+    if options.parent or options.uri:
+        if not (options.parent and options.uri):
+            raise UserError("--parent RUN_ID and --uri URI belong together")
+        shown = [from_child(i, child) for i, child in enumerate(children(options.uri, options.parent))]
+        show(options.parent, shown)
+        return 0
+    if options.sweep is None:
+        return overview(options.output)
+    plan = sweeps.find_plan(options.sweep, options.output)
+    show(plan.name, standings(plan))
+    print(
+        f"folder {plan.folder}\nMLflow {plan.uri or 'not used'}"
+        + (f", parent run {plan.parent}" if plan.parent else "")
+    )
+    return 0
+
+
+def overview(output: Path) -> int:
+    """One line a sweep."""
+    folders = sweeps.list_sweeps(output)
+    if not folders:
+        raise UserError(f"there is no sweep in {output}; name its folder, or another --output")
+    for folder in folders:
+        print(board.headline(folder.name, standings(Plan.read(folder))))
+    return 0
+
+
+def standings(plan: Plan) -> list[Standing]:
+    """What every run of a plan does now."""
+    known = to_slurm.states(plan)
+    return [standing(plan, job, Progress(Path(job.folder)), known) for job in plan.jobs]
+
+
+def from_child(index: int, child: Child) -> Standing:
+    """A run as MLflow knows it."""
+    tags, steps = child.tags, int(child.params.get("train.steps", "0"))
+    state = FROM_MLFLOW.get(child.status, "waiting")
+    step, accuracy = int(child.step), child.metrics.get("accuracy/target")
+    method = tags.get("sweep.method") or tags.get("method", child.name)
+    task, seed = tags.get("sweep.task") or tags.get("task", ""), int(child.params.get("seed", "0"))
+    reason = tags.get("sweep.reason", "")
+    return Standing(index, method, task, seed, state, reason, step, steps, accuracy)
+
+
+def show(name: str, found: list[Standing]) -> None:
+    """Print the table and what it comes to."""
+    print(board.headline(name, found))
+    print("\n".join(board.table(found)))

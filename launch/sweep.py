@@ -1,0 +1,63 @@
+"""Plan the runs of methods x tasks x seeds, make their parent run in MLflow, and start those that are not finished."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from launch import record, start, study
+from launch.command_line import Parser
+from launch.plan import Job, Plan
+
+DESCRIPTION = """Plan the runs of methods x tasks x seeds, make their parent run in MLflow, and start those that are not
+finished. The same command again continues: finished runs are kept, the others go on from their checkpoints.
+
+All words that are not listed here are the trainer's: --config FILE (any number), --data.root DIR, --output DIR,
+--train.steps N, ...; python trainer/main.py --help --method.name NAME explains them."""
+
+
+def main(words: list[str]) -> int:
+    """python -m launch sweep."""
+    parser = Parser("sweep", DESCRIPTION)
+    study.add_options(parser)
+    start.add_options(parser)
+    options, others = parser.split(words)
+    asked = study.read_plan(options, others)
+    plan = record.known(asked)
+    jobs = _of(plan, asked)
+    pending = [job for job in jobs if not job.finished]
+    _announce(plan, jobs, pending)
+    if options.dry_run:
+        start.show(plan, pending, options)
+        return 0
+    plan = record.prepare(asked)
+    if not pending:
+        record.close_parent(plan, "FINISHED")
+        print(f"nothing is left to do; python -m launch report {plan.folder}")
+        return 0
+    if plan.uri:
+        record.reopen_parent(plan)
+    code = start.start(plan, pending, jobs, options)
+    print(f"python -m launch {'report' if code == 0 and options.on == 'local' else 'status'} {plan.folder}")
+    return code
+
+
+def _of(plan: Plan, asked: Plan) -> list[Job]:
+    """The jobs that were asked for, as they stand in the whole plan."""
+    folders = {job.folder for job in asked.jobs}
+    return [job for job in plan.jobs if job.folder in folders]
+
+
+def _announce(plan: Plan, jobs: Sequence[Job], pending: Sequence[Job]) -> None:
+    """What the sweep is made of, and what of it is finished."""
+    several = "" if len(jobs) == 1 else "s"
+    print(f"sweep {plan.name}: {len(jobs)} run{several}, {len(jobs) - len(pending)} finished already; {plan.folder}")
+    if len(plan.jobs) > len(jobs):
+        others = len(plan.jobs) - len(jobs)
+        print(f"the sweep holds {others} further runs that this command does not name; they are left as they are")
+    for job in jobs:
+        if job.finished:
+            print(f"# finished: run {job.index}, {job}, in {_near(job.folder)}")
+
+
+def _near(folder: str) -> str:
+    path = Path(folder)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

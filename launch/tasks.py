@@ -1,0 +1,75 @@
+"""The transfer tasks of a data set: all of them, or those that were named."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from trainer.data import catalogue
+from trainer.errors import UserError
+
+
+@dataclass(frozen=True)
+class Task:
+    """One transfer task."""
+
+    source: tuple[str, ...]
+    target: str
+
+    def __str__(self) -> str:
+        return f"{'+'.join(self.source)}>{self.target}"
+
+    @property
+    def words(self) -> list[str]:
+        """The task as options of the trainer."""
+        return ["--data.source", *self.source, "--data.target", self.target]
+
+
+def enumerate_tasks(dataset: str, root: Path, several: bool, wanted: Sequence[str] = ()) -> list[Task]:
+    """The tasks in the catalogue's order.
+
+    Args:
+        dataset: name in the catalogue.
+        root: folder whose folders are the domains, for the data set `folder`.
+        several: all domains but the target are the source, one task a target (multi-source adaptation).
+        wanted: only these, as source-target or source>target; the target alone where there are several sources.
+
+    Raises:
+        UserError: the data set or a wanted task is not known, or named twice.
+    """
+    pairs = catalogue.tasks(dataset, root)
+    domains = list(dict.fromkeys(domain for pair in pairs for domain in pair))
+    tasks = [Task((source,), target) for source, target in pairs]
+    if several:
+        tasks = [Task(tuple(d for d in domains if d != target), target) for target in domains]
+    if not wanted:
+        return tasks
+    chosen = [_find(name, dataset, tasks, several) for name in wanted]
+    if twice := next((task for task in chosen if chosen.count(task) > 1), None):
+        raise UserError(f"the task {twice} is named twice in {','.join(wanted)}")
+    return [task for task in tasks if task in chosen]
+
+
+def _find(name: str, dataset: str, tasks: list[Task], several: bool) -> Task:
+    """The task that a user means, whatever the case and abbreviation of the domains."""
+    exact = [task for task in tasks if name == str(task)]
+    found = exact or [task for task in tasks if catalogue.plain(name.replace(">", " ")) in _spellings(task, dataset)]
+    if len(found) > 1:
+        raise UserError(f"the task {name!r} could be {' or '.join(map(str, found))}; write source>target in full")
+    if not found:
+        known = [task.target if several else str(task).replace(">", "-") for task in tasks]
+        raise catalogue.unknown(f"task of {dataset}", name, known)
+    return found[0]
+
+
+def _spellings(task: Task, dataset: str) -> Iterator[str]:
+    """How a user may write the task."""
+
+    def names(name: str) -> tuple[str, ...]:
+        domain = catalogue.find(dataset).domain(name)
+        return (domain.name, domain.short, *domain.aliases)
+
+    alone = len(task.source) == 1
+    sources = names(task.source[0]) if alone else ("+".join(task.source), "")
+    for source, target in product(sources, names(task.target)):
+        yield catalogue.plain(f"{source} {target}")
