@@ -17,8 +17,13 @@ DEMO_TARGET ?= line
 DEMO_OUTPUT ?= runs/demo
 DEMO_METHODS := source_only adabn hda_toalign
 SEEDS ?= 0
+METHODS ?= source_only hda_toalign
+SWEEP_OUTPUT ?= runs/sweep
+SWEEP_READER ?= resident
+comma := ,
+space := $() $()
 
-.PHONY: help install install-test data demo bench bench-gpu bench-scale bench-data test test-gpu lint icons clean
+.PHONY: help install install-test data demo sweep-demo bench bench-gpu bench-scale bench-data test test-gpu lint icons clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +51,12 @@ demo: data  ## source-only, AdaBN and HDA+ToAlign on one IconHome task, and the 
 	    --data.source $(DEMO_SOURCE) --data.target $(DEMO_TARGET) --seed $$seed --output $(DEMO_OUTPUT); \
 	done; done
 	@$(BIN)/python -m launch.table $(DEMO_OUTPUT)
+
+sweep-demo: data  ## all 12 IconHome tasks (METHODS, TASKS, SEEDS="0 1 2"), and the report; continues where it was stopped
+	$(BIN)/python -m launch sweep --config configs/datasets/icon_home.yaml --methods $(subst $(space),$(comma),$(METHODS)) \
+	  --seeds $(subst $(space),$(comma),$(SEEDS)), $(if $(TASKS),--tasks $(TASKS)) $(if $(SLOTS),--slots $(SLOTS)) \
+	  --data.reader $(SWEEP_READER) --output $(SWEEP_OUTPUT) --name demo
+	$(BIN)/python -m launch report $(SWEEP_OUTPUT)/sweeps/demo
 
 test: lint  ## lint, types and every test that needs no GPU
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu and not slow'

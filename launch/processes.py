@@ -72,6 +72,7 @@ class Family:
             asked = True
             meanwhile()
             time.sleep(LOOK)
+        reap()
         meanwhile()
         return self._process.returncode
 
@@ -83,8 +84,15 @@ class Family:
                 os.killpg(self._process.pid, signal.SIGINT if again else signal.SIGTERM)
 
 
+def reap() -> None:
+    """Let go of the children of this process that have ended: orphans that it took over."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def alive_below(pid: int) -> list[psutil.Process]:
-    """The descendants of a process that still run; what is only waiting to be reaped is reaped if it is a child."""
+    """The descendants of a process that still run; one that has ended and waits to be reaped does not."""
     found = []
     for process in psutil.Process(pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -41,6 +41,8 @@ def add_options(parser: command_line.Parser) -> None:
     """The options that say what a sweep is made of."""
     group = parser.add_argument_group("what is swept (all other words are the trainer's: --config, --data.root, ...)")
     group.add_argument("--sweep", metavar="FILE", help="YAML file of methods, data sets, tasks and seeds")
+    text = "files of configs/methods/, as in source_only,hda_toalign"
+    group.add_argument("--methods", type=command_line.names, metavar="A,B", help=text)
     group.add_argument("--seeds", type=command_line.seeds, help="how many (3) or which (0,3,7); default 1")
     group.add_argument("--tasks", type=command_line.names, help="art-clipart,...; default: all of the data set")
     text = "one source domain a task, or all but the target; default: all for multi-source methods"
@@ -57,6 +59,11 @@ def read_plan(options: argparse.Namespace, words: list[str]) -> Plan:
     """
     given = Variant(tuple(words), "command line", options.tasks, options.seeds, options.sources)
     variants, name = [given], options.name
+    if options.methods and options.sweep:
+        raise UserError("--methods and --sweep FILE both say which methods; give one of them")
+    if options.methods:
+        more = [("--config", f"methods/{name}.yaml") for name in options.methods]
+        variants = [dataclasses.replace(given, words=(*given.words, *words)) for words in more]
     if options.sweep:
         variants, named = read_sweep_file(options.sweep, given)
         name = name or named
@@ -80,8 +87,8 @@ def read_plan(options: argparse.Namespace, words: list[str]) -> Plan:
 def _members(variant: Variant) -> Iterator[Member]:
     """The runs of one variant: seed after seed, task after task."""
     words = list(variant.words)
-    _refuse_given(words, variant.where)
     try:
+        _refuse_given(words)
         base = config.read([*words, "--data.source", "SOURCE", "--data.target", "TARGET"])
         categorical = getattr(base.method, "alignment", "binary") == "categorical"
         several = categorical if variant.sources is None else variant.sources == "all"
@@ -96,7 +103,7 @@ def _members(variant: Variant) -> Iterator[Member]:
         raise UserError(f"{variant.where}: {error}") from error
 
 
-def _refuse_given(words: list[str], where: str) -> None:
+def _refuse_given(words: list[str]) -> None:
     """What a sweep enumerates cannot be given."""
     line = from_words(words)
     if line.help:

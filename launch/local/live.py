@@ -21,12 +21,12 @@ class LiveTable:
     Args:
         name: of the sweep.
         slots: runs at a time, for the time left.
-        out: where it is shown.
+        out: where it is shown; default: this process's output.
     """
 
-    def __init__(self, name: str, slots: int, out: TextIO = sys.stdout) -> None:
-        self.name, self.slots, self.out = name, slots, out
-        self._terminal = out.isatty()
+    def __init__(self, name: str, slots: int, out: TextIO | None = None) -> None:
+        self.name, self.slots, self.out = name, slots, out or sys.stdout
+        self._terminal = self.out.isatty()
         self._height, self._drawn = 0, -EVERY
         self._said: dict[int, tuple[str, float | None]] = {}
 

@@ -28,20 +28,21 @@ def find_slots(
 
     Args:
         per_gpu: runs that share a GPU.
-        gpus_per_run: GPUs of one run; None: one if there is a GPU.
+        gpus_per_run: GPUs of one run; 0: none; None: one if there is a GPU.
         wanted: as many slots at most; None: all.
         environment: CUDA_VISIBLE_DEVICES and OMP_NUM_THREADS are read from it.
 
     Raises:
         UserError: there are too few GPUs.
     """
-    gpus, cores = visible_gpus(environment), len(os.sched_getaffinity(0))
-    given, none = environment.get("OMP_NUM_THREADS", ""), dict[str, str]()
+    gpus = visible_gpus(environment) if gpus_per_run != 0 else []
+    cores, given = len(os.sched_getaffinity(0)), environment.get("OMP_NUM_THREADS", "")
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if gpus_per_run == 0 else {}
     if not gpus:
         if per_gpu > 1 or gpus_per_run:
             raise UserError("no GPU is visible here (nvidia-smi, CUDA_VISIBLE_DEVICES); on CPUs give --slots N alone")
         wanted = wanted or cores
-        names = [(f"cpu {i}", none) for i in range(wanted)]
+        names = [(f"cpu {i}", hidden) for i in range(wanted)]
     else:
         size = gpus_per_run or 1
         groups = [gpus[i : i + size] for i in range(0, len(gpus) - size + 1, size)]

@@ -1,0 +1,55 @@
+"""Plans for tests: runs that nobody starts, or whose command is a script."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from launch.plan import Job, Plan
+from tests import runs
+
+FAKE = """import sys
+from launch import element
+element.command = lambda plan, job, how: [sys.executable, "-c", {script!r}, job.folder, *how]
+sys.exit(element.main(sys.argv[1:]))
+"""
+FINISH = """import os, sys; from pathlib import Path
+from trainer.exit_record import record
+folder = Path(sys.argv[1]); folder.mkdir(parents=True, exist_ok=True)
+def finish(): (folder / "summary.json").write_text('{"target_accuracy": 51.5}'); record(0, "done")
+"""
+"""Beginning of a fake trainer: finish() does what a run that ends well does."""
+
+
+def make_plan(folder: Path, size: int = 3, **changes: object) -> Plan:
+    """A plan that is written, of so many runs without MLflow."""
+    jobs = [
+        Job(i, "HDA", f"a>{'bcdefghij'[i]}", 0, f"id{i}", str(folder / f"run{i}"), ("--seed", "0"), 20)
+        for i in range(size)
+    ]
+    plan = Plan("toy", str(folder / "sweeps/toy"), "", "uda", None, tuple(jobs), str(folder))
+    plan.write()
+    return plan
+
+
+def finish(job: Job, accuracy: float = 51.5) -> None:
+    """The summary of a run that is done."""
+    Path(job.folder).mkdir(parents=True, exist_ok=True)
+    (Path(job.folder) / "summary.json").write_text(json.dumps({"target_accuracy": accuracy}))
+
+
+def element(plan: Plan, index: int, script: str, *options: str) -> list[str]:
+    """`launch element` with a script of Python in place of the trainer; its first argument is the run's folder."""
+    return [sys.executable, "-c", FAKE.format(script=script), plan.folder, str(index), *options]
+
+
+def environment() -> dict[str, str]:
+    """That the scripts find this checkout."""
+    return os.environ | {"PYTHONPATH": str(runs.REPOSITORY)}
+
+
+def run_element(plan: Plan, index: int, script: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    """An element to its end."""
+    command = element(plan, index, script, *options)
+    return subprocess.run(command, env=environment(), text=True, capture_output=True, timeout=120)
