@@ -64,7 +64,7 @@ def test_several_methods_in_one_sweep() -> None:
         ("Source-only", 1),
         ("HDA", 1),
     ]
-    with pytest.raises(UserError, match="did you mean methods/hda.yaml"):
+    with pytest.raises(UserError, match=r"did you mean methods/hda\.yaml"):
         read("--config datasets/digits4.yaml --methods hdaa")
     with pytest.raises(UserError, match="name the same run"):
         read("--config datasets/digits4.yaml --methods hda,hda")

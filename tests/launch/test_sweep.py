@@ -13,8 +13,10 @@ from mlflow.entities import Run
 
 from launch.__main__ import main
 from launch.plan import Plan
+from launch.start import LOCAL
 from tests import nodes, runs
 from trainer.errors import STOPPED, USER_ERROR
+from trainer.folder import claim
 
 TASKS = "--tasks", "mnist-font,font-mnist"
 LONG = {"train__steps": "60", "train__eval_every": "20", "train__save_every": "5"}
@@ -75,8 +77,6 @@ def test_stopped_and_killed_sweeps_go_on_bit_for_bit(
     with nodes.reaped(second):  # type: ignore[arg-type]
         runs.wait_for_checkpoint(second, output, 25)  # type: ignore[arg-type]
         everybody = nodes.family(second)  # type: ignore[arg-type]
-        assert main(["sweep", *arguments]) == USER_ERROR
-        assert "is in use by process" in capsys.readouterr().err
         second.kill()
         second.communicate()
         nodes.assert_gone(everybody)
@@ -142,6 +142,14 @@ def test_a_dry_run_prints_what_would_be_started_and_writes_nothing(
     said = capsys.readouterr().out
     assert "2 runs, 1 finished already" in said
     assert "# run 1: Source-only font>mnist seed 0" in said
+
+
+def test_a_sweep_is_worked_on_once(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*words(digits, tmp_path), "--tracking.enabled", "false"]
+    with claim(tmp_path / "sweeps/toy" / LOCAL):
+        assert main(["sweep", *arguments]) == USER_ERROR
+    assert "is in use by process" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("checkpoints"))
 
 
 def test_a_store_that_is_away_is_one_sentence_and_nothing_is_started(
