@@ -13,6 +13,9 @@ from typing import Final
 
 import psutil
 
+from trainer.errors import UserError
+from trainer.orphan import die_with_parent
+
 SET_SUBREAPER: Final = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2), Linux: orphans below this process become its children, and stay in sight."""
 REQUESTS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
@@ -25,9 +28,10 @@ PATIENCE: Final = 600.0
 class Family:
     """A command in a process group of its own, and its descendants, wherever they went.
 
-    A context manager, in the main thread: meanwhile SIGTERM, SIGINT and SIGUSR2 for this process are requests to stop.
-    They reach the group as SIGTERM, since launchers do not survive SIGUSR2 and pass SIGINT on a second time; a second
-    Ctrl-C arrives as such and stops at once, without a checkpoint.
+    A context manager, in the main thread; entering raises UserError if the command cannot be started. Inside, SIGTERM,
+    SIGINT and SIGUSR2 for this process are requests to stop. They reach the group as SIGTERM, since launchers do not
+    survive SIGUSR2 and pass SIGINT on a second time; a second Ctrl-C arrives as such and stops at once, without a
+    checkpoint.
 
     Attributes:
         asked: name of the first signal that asked to stop.
@@ -51,6 +55,8 @@ class Family:
                 )  # fmt: skip
             for number in REQUESTS:
                 signal.signal(number, self._ask)
+        except OSError as error:
+            raise UserError(f"{self._command[0]} cannot be started in {self._directory or '.'} ({error})") from error
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
         return self
@@ -103,7 +109,6 @@ def alive_below(pid: int) -> list[psutil.Process]:
 
 def _of_a_parent(parent: int) -> Callable[[], None]:
     """What the new process does before it becomes the command: end when its parent does, and take signals."""
-    from trainer.orphan import die_with_parent
 
     def prepare() -> None:
         die_with_parent(parent)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import fcntl
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,13 @@ def open_parent(plan: Plan) -> str:
     """The id of the sweep's parent run in MLflow, now RUNNING."""
     tags = {"sweep.name": plan.name, "sweep.plan": plan.folder, "sweep.size": str(len(plan.jobs))}
     return open_sweep(plan.uri, plan.experiment, plan.parent, plan.name, tags)
+
+
+def parent_of(folder: Path) -> str | None:
+    """The parent under which a run was last tracked; None for none."""
+    path = folder / "tracking" / "address.json"
+    found: str | None = json.loads(path.read_text())["parent"] if path.exists() else None
+    return found
 
 
 def reopen_parent(plan: Plan) -> None:

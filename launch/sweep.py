@@ -29,6 +29,7 @@ def main(words: list[str]) -> int:
         start.show(plan, pending, options)
         return 0
     plan = record.prepare(asked)
+    _strangers(plan, jobs)
     if not pending:
         record.close_parent(plan, "FINISHED")
         print(f"nothing is left to do; python -m launch report {plan.folder}")
@@ -56,6 +57,15 @@ def _announce(plan: Plan, jobs: Sequence[Job], pending: Sequence[Job]) -> None:
     for job in jobs:
         if job.finished:
             print(f"# finished: run {job.index}, {job}, in {_near(job.folder)}")
+
+
+def _strangers(plan: Plan, jobs: Sequence[Job]) -> None:
+    """Say which finished runs MLflow shows below another parent, since the report of this sweep is without them."""
+    parents = {job.index: record.parent_of(Path(job.folder)) for job in jobs if job.finished}
+    others = [str(index) for index, parent in parents.items() if plan.parent and parent != plan.parent]
+    if others:
+        print(f"finished outside of this sweep, and therefore not in its report: {', '.join(others)}. ", end="")
+        print("Sweeps of one --name share a parent run; another --output starts them anew.")
 
 
 def _near(folder: str) -> str:

@@ -101,6 +101,11 @@ def test_stopped_and_killed_sweeps_go_on_bit_for_bit(
     assert said.count("# finished: run") == 2
     assert "nothing is left to do" in said
 
+    other = start([*arguments, "--name", "other"])
+    said, _ = other.communicate(timeout=120)
+    assert other.returncode == 0
+    assert "finished outside of this sweep, and therefore not in its report: 0, 1." in said
+
     alone = tmp_path / "alone"
     job = plan.jobs[0]
     assert runs.launch([*job.words, "--output", str(alone), "--tracking.enabled", "false"]).returncode == 0
