@@ -1,0 +1,28 @@
+"""Ends the Slurm jobs of a sweep without losing work."""
+
+from launch.plan import Plan
+from launch.slurm import queue
+from launch.slurm.arrays import Submitted
+from launch.slurm.commands import call
+
+
+def stop(plan: Plan) -> list[int]:
+    """Take waiting runs out of the queue and ask running ones to save a checkpoint and end; returns their numbers.
+
+    A running one is asked through its script (SIGTERM to the script alone), so that it has all the time it needs: a plain
+    scancel kills it after the cluster's KillWait, 30 s by default. It ends as FAILED with code 75.
+
+    Raises:
+        UserError: Slurm cannot be asked.
+    """
+    known = {n: state for n, state in queue.states(plan).items() if state.live}
+    waiting = [state.job for state in known.values() if state.state == "PENDING"]
+    running = [state.job for state in known.values() if state.state != "PENDING"]
+    reports = Submitted.read(plan).reports[-1:]
+    if reports and known:
+        call("scancel", "--quiet", *reports)
+    if waiting:
+        call("scancel", "--quiet", *waiting)
+    if running:
+        call("scancel", "--quiet", "--batch", "--signal=TERM", *running)
+    return sorted(known)
