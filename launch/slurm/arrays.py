@@ -43,7 +43,7 @@ class Submitted:
         """The record, in one move."""
         path = Path(plan.folder) / RECORD
         draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(dataclasses.asdict(self)))
+        draft.write_text(json.dumps(dataclasses.asdict(self), indent=1))
         draft.replace(path)
 
 

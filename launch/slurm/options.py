@@ -1,5 +1,7 @@
 """What a sweep asks of Slurm for each of its runs."""
 
+import argparse
+import shlex
 from dataclasses import dataclass
 
 
@@ -22,8 +24,34 @@ class Options:
     account: str | None = None
     limit: int | None = None
     """At most this many runs at once."""
+    retries: int | None = None
+    """How often in a row a run that broke (exit code 70) is started again."""
+    accelerate: str | None = None
+    """Arguments of accelerate launch in place of those that the script chooses; for runs on one node."""
     extra: tuple[str, ...] = ()
     """Any other options of sbatch, as they are."""
+
+    @classmethod
+    def of(cls, given: argparse.Namespace) -> "Options":
+        """From the options of `launch sweep` and `launch retry`."""
+        return cls(
+            gpus=given.gpus_per_run,
+            nodes=given.nodes,
+            cpus=given.cpus,
+            memory=given.mem,
+            time=given.time,
+            partition=given.partition,
+            account=given.account,
+            limit=given.limit,
+            retries=given.retries,
+            accelerate=given.accelerate,
+            extra=tuple(shlex.split(given.sbatch or "")),
+        )
+
+    def variables(self) -> dict[str, str]:
+        """Environment variables that array.sbatch reads."""
+        named = {"MAX_BREAKS": self.retries, "LAUNCH_ARGS": self.accelerate}
+        return {name: str(value) for name, value in named.items() if value is not None}
 
     def words(self) -> list[str]:
         """As options of sbatch."""

@@ -1,7 +1,7 @@
 """What Slurm says of a sweep's runs: waiting, running, ended and why. From squeue, and from sacct where it works."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from launch.plan import Plan
 from launch.slurm.arrays import Array, Submitted
@@ -9,6 +9,7 @@ from launch.slurm.commands import call
 from trainer.errors import UserError
 
 FIELDS: Final = ("ArrayTaskID", "State", "Reason", "exit_code", "RestartCnt", "NodeList")
+WAITING: Final = frozenset(("PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"))
 ENDED: Final = frozenset(
     ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED")
 ) | {"TIMEOUT"}
@@ -20,8 +21,8 @@ class QueueState:
 
     job: str
     """Slurm's name of it, ARRAY_ELEMENT: what scontrol, scancel and squeue take."""
-    state: str
-    """Slurm's word, in capitals: PENDING, RUNNING, COMPLETING, COMPLETED, FAILED, TIMEOUT, CANCELLED, ..."""
+    word: str
+    """Slurm's own word for its state: PENDING, RUNNING, COMPLETING, COMPLETED, FAILED, TIMEOUT, CANCELLED, ..."""
     reason: str
     """Why it waits or failed, in Slurm's word; empty for none."""
     restarts: int
@@ -32,37 +33,41 @@ class QueueState:
     """Where it runs or ran; empty while it waits."""
 
     @property
+    def state(self) -> Literal["waiting", "running", "ended"]:
+        """Waiting in the queue, on its nodes (also while it is set up or cleared away), or ended for good."""
+        if self.word in WAITING:
+            return "waiting"
+        return "ended" if self.word in ENDED else "running"
+
+    @property
     def live(self) -> bool:
         """Whether Slurm still has something to do for it."""
-        return self.state not in ENDED
+        return self.state != "ended"
 
     @property
     def requeued(self) -> bool:
         """Whether it waits for another start."""
-        return self.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED") and self.restarts > 0
+        return self.state == "waiting" and self.restarts > 0
 
 
 def states(plan: Plan) -> dict[int, QueueState]:
-    """What Slurm knows of a plan's runs, by their number in the plan: the newest submission of each.
+    """What Slurm knows of a plan's runs, by their number in the plan; of several submissions of a run, the newest.
 
-    Runs that ended longer ago than Slurm remembers (MinJobAge, where it keeps no accounts) are not in it. Without Slurm
-    on this machine, or while it does not answer, an earlier submission's runs cannot be known.
+    Runs that ended longer ago than Slurm remembers (MinJobAge, where it keeps no accounts) are not in it.
 
     Raises:
         UserError: runs were submitted, and Slurm cannot be asked.
     """
     found: dict[int, QueueState] = {}
     for array in Submitted.read(plan).arrays:
-        found |= {n: state for n, state in of_array(array).items() if n in array.elements}
+        found |= {number: state for number, state in of_array(array).items() if number in array.elements}
     return found
 
 
 def of_array(array: Array) -> dict[int, QueueState]:
     """The runs of one array that Slurm knows, by their number in the plan."""
     queued = in_queue(array)
-    if len(queued) == len(array.elements):
-        return queued
-    return in_accounts(array) | queued
+    return queued if len(queued) == len(array.elements) else in_accounts(array) | queued
 
 
 def in_queue(array: Array) -> dict[int, QueueState]:
@@ -76,16 +81,16 @@ def in_queue(array: Array) -> dict[int, QueueState]:
         raise
     found = {}
     for line in text.splitlines():
-        element, state, reason, status, restarts, node = (word.strip() for word in line.split("|")[: len(FIELDS)])
+        element, word, reason, status, restarts, node = (part.strip() for part in line.split("|")[: len(FIELDS)])
         if not element.isdigit():
             continue
-        ended = state in ENDED
+        exited = word in ENDED and status.isdigit() and not int(status) & 0x7F  # a wait status: no signal in it
         found[int(element) + array.offset] = QueueState(
             job=f"{array.job}_{element}",
-            state=state,
+            word=word,
             reason="" if reason in ("None", "(null)") else reason,
             restarts=int(restarts) if restarts.isdigit() else 0,
-            code=int(status) >> 8 if ended and status.isdigit() and not int(status) & 0x7F else None,
+            code=int(status) >> 8 if exited else None,
             node="" if node.startswith("(") else node,
         )
     return found

@@ -9,20 +9,17 @@ from launch.slurm.commands import call
 def stop(plan: Plan) -> list[int]:
     """Take waiting runs out of the queue and ask running ones to save a checkpoint and end; returns their numbers.
 
-    A running one is asked through its script (SIGTERM to the script alone), so that it has all the time it needs: a plain
-    scancel kills it after the cluster's KillWait, 30 s by default. It ends as FAILED with code 75.
+    A running one is asked through its script (SIGTERM to the script alone), so that it has all the time it needs: a
+    plain scancel kills it after the cluster's KillWait, 30 s by default. It ends as FAILED with code 75.
 
     Raises:
         UserError: Slurm cannot be asked.
     """
-    known = {n: state for n, state in queue.states(plan).items() if state.live}
-    waiting = [state.job for state in known.values() if state.state == "PENDING"]
-    running = [state.job for state in known.values() if state.state != "PENDING"]
-    reports = Submitted.read(plan).reports[-1:]
-    if reports and known:
-        call("scancel", "--quiet", *reports)
-    if waiting:
-        call("scancel", "--quiet", *waiting)
+    known = {number: state for number, state in queue.states(plan).items() if state.live}
+    waiting = [state.job for state in known.values() if state.state == "waiting"]
+    running = [state.job for state in known.values() if state.state == "running"]
+    if known:
+        call("scancel", "--quiet", *Submitted.read(plan).reports[-1:], *waiting)
     if running:
         call("scancel", "--quiet", "--batch", "--signal=TERM", *running)
     return sorted(known)

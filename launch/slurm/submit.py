@@ -2,6 +2,8 @@
 
 import dataclasses
 import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,56 +17,86 @@ from trainer.errors import UserError
 SCRIPTS: Final = Path(__file__).resolve().parent
 
 
-def submit(plan: Plan, pending: list[Job], options: Options) -> str:
+@dataclass(frozen=True)
+class Command:
+    """One call of sbatch."""
+
+    words: list[str]
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        given = [f"{name}={shlex.quote(value)}" for name, value in self.variables.items()]
+        return " ".join([*given, shlex.join(self.words)])
+
+    def run(self) -> str:
+        """Submit it; returns the job's number (the name of a cluster may follow it)."""
+        return call(*self.words, variables=self.variables).strip().split(";")[0]
+
+
+def submit(plan: Plan, pending: Sequence[Job], options: Options) -> str:
     """Submit the runs that Slurm does not have already, and the report after them.
 
     Every array is recorded in <plan folder>/slurm.json as soon as Slurm has it, so that nothing is submitted twice.
 
     Returns:
-        Slurm's number of the (first) new array, or of the newest one if all these runs are in the queue already.
+        Slurm's number of the first new array; empty if all these runs are in the queue already.
 
     Raises:
         UserError: no Slurm here, or it refused; the sentence says what was submitted before.
     """
-    known = queue.states(plan)
-    elements = [job.index for job in pending if not (job.index in known and known[job.index].live)]
-    done = Submitted.read(plan)
-    if not elements:
-        return done.arrays[-1].job if done.arrays else ""
-    for folder in (plan.logs, plan.exits):
-        folder.mkdir(parents=True, exist_ok=True)
-    first = len(done.arrays)
-    try:
-        for offset, part in split(elements, largest_array()).items():
-            before = [array.job for array in done.arrays[first:]] if options.limit else []
-            job = call(*array_command(plan, offset, part, options, before)).strip().split(";")[0]
-            array = Array(job, offset, tuple(part))
-            done = dataclasses.replace(done, arrays=(*done.arrays, array))
-            done.write(plan)
-        new = [array.job for array in done.arrays[first:]]
-        report = call(*report_command(plan, new, options)).strip().split(";")[0]
-    except UserError as error:
-        kept = ", ".join(f"{compressed(array.elements)} as job {array.job}" for array in done.arrays[first:])
-        raise UserError(f"{error}. Submitted before: {kept or 'nothing'}.") from error
-    dataclasses.replace(done, reports=(*done.reports, report)).write(plan)
-    return new[0]
-
-
-def preview(plan: Plan, pending: list[Job], options: Options) -> str:
-    """The commands that submit() would run, one a line; a job number that only Slurm can give is written in capitals."""
-    known = queue.states(plan)
-    elements = [job.index for job in pending if not (job.index in known and known[job.index].live)]
+    elements = missing(plan, pending)
     if not elements:
         return ""
-    commands, jobs = [], list[str]()
-    for number, (offset, part) in enumerate(split(elements, largest_array()).items(), 1):
-        commands.append(array_command(plan, offset, part, options, jobs if options.limit else []))
-        jobs.append(f"ARRAY{number}")
-    commands.append(report_command(plan, jobs, options))
-    return "\n".join(map(shlex.join, commands))
+    for folder in (plan.logs, plan.exits):
+        folder.mkdir(parents=True, exist_ok=True)
+    done = Submitted.read(plan)
+    new: list[Array] = []
+
+    def take(command: Command, offset: int, part: list[int]) -> str:
+        new.append(Array(command.run(), offset, tuple(part)))
+        dataclasses.replace(done, arrays=(*done.arrays, *new)).write(plan)
+        return new[-1].job
+
+    try:
+        report = in_order(plan, elements, options, take).run()
+    except UserError as error:
+        kept = ", ".join(f"{compressed(array.elements)} as job {array.job}" for array in new)
+        raise UserError(f"{error}. Submitted before: {kept or 'nothing'}.") from error
+    Submitted((*done.arrays, *new), (*done.reports, report)).write(plan)
+    return new[0].job
 
 
-def array_command(plan: Plan, offset: int, elements: list[int], options: Options, before: list[str]) -> list[str]:
+def preview(plan: Plan, pending: Sequence[Job], options: Options) -> str:
+    """The commands that submit() would run, one a line; ARRAY1, ARRAY2, ... stand for numbers that Slurm will give."""
+    commands: list[Command] = []
+
+    def take(command: Command, offset: int, part: list[int]) -> str:
+        commands.append(command)
+        return f"ARRAY{len(commands)}"
+
+    elements = missing(plan, pending)
+    if elements:
+        commands.append(in_order(plan, elements, options, take))
+    return "\n".join(map(str, commands))
+
+
+def missing(plan: Plan, pending: Sequence[Job]) -> list[int]:
+    """Numbers of those runs that Slurm does not have, waiting or running."""
+    known = queue.states(plan)
+    return [job.index for job in pending if not (job.index in known and known[job.index].live)]
+
+
+def in_order(
+    plan: Plan, elements: list[int], options: Options, take: Callable[[Command, int, list[int]], str]
+) -> Command:
+    """Give every array's command to take(), which says the array's number; returns the report's command."""
+    jobs: list[str] = []
+    for offset, part in split(elements, largest_array()).items():
+        jobs.append(take(array(plan, offset, part, options, jobs if options.limit else []), offset, part))
+    return report(plan, jobs, options)
+
+
+def array(plan: Plan, offset: int, elements: list[int], options: Options, before: Sequence[str]) -> Command:
     """sbatch for some runs of the plan.
 
     Args:
@@ -73,20 +105,20 @@ def array_command(plan: Plan, offset: int, elements: list[int], options: Options
         before: arrays that must end first, since a limit counts within one array.
     """
     limit = f"%{options.limit}" if options.limit else ""
-    command = ["sbatch", "--parsable", f"--array={compressed(n - offset for n in elements)}{limit}"]
-    command += [f"--job-name={plan.name}", f"--output={pattern(plan.logs)}/slurm-%A_%a.out", *options.words()]
-    if offset:
-        command.append(f"--export=ALL,SWEEP_OFFSET={offset}")
+    words = ["sbatch", "--parsable", "--export=ALL", f"--array={compressed(n - offset for n in elements)}{limit}"]
+    words += [f"--job-name={plan.name}", f"--output={pattern(plan.logs)}/slurm-%A_%a.out", *options.words()]
     if before:
-        command.append(f"--dependency=afterany:{':'.join(before)}")
-    return [*command, str(SCRIPTS / "array.sbatch"), str(Path(plan.folder).resolve())]
+        words.append(f"--dependency=afterany:{':'.join(before)}")
+    words += [str(SCRIPTS / "array.sbatch"), str(Path(plan.folder).resolve())]
+    return Command(words, options.variables() | ({"SWEEP_OFFSET": str(offset)} if offset else {}))
 
 
-def report_command(plan: Plan, arrays: list[str], options: Options) -> list[str]:
+def report(plan: Plan, arrays: Sequence[str], options: Options) -> Command:
     """sbatch for the report, which starts when no element of the arrays is left, whatever became of them."""
-    command = ["sbatch", "--parsable", f"--dependency=afterany:{':'.join(arrays)}", "--kill-on-invalid-dep=yes"]
-    command += [f"--job-name={plan.name}-report", f"--output={pattern(plan.logs)}/report-%j.out"]
-    return [*command, *options.report_words(), str(SCRIPTS / "report.sbatch"), str(Path(plan.folder).resolve())]
+    words = ["sbatch", "--parsable", "--export=ALL", f"--dependency=afterany:{':'.join(arrays)}"]
+    words += ["--kill-on-invalid-dep=yes", f"--job-name={plan.name}-report"]
+    words += [f"--output={pattern(plan.logs)}/report-%j.out", *options.report_words()]
+    return Command([*words, str(SCRIPTS / "report.sbatch"), str(Path(plan.folder).resolve())])
 
 
 def pattern(folder: Path) -> str:
@@ -100,6 +132,5 @@ def largest_array() -> int:
     Raises:
         UserError: no Slurm here.
     """
-    lines = dict(line.split("=", 1) for line in call("scontrol", "show", "config").splitlines() if "=" in line)
-    sizes = {name.strip(): value.strip() for name, value in lines.items()}
-    return int(sizes.get("MaxArraySize", "1001"))
+    lines = (line.split("=", 1) for line in call("scontrol", "show", "config").splitlines() if "=" in line)
+    return int({name.strip(): value.strip() for name, value in lines}.get("MaxArraySize", "1001"))

@@ -8,7 +8,7 @@
 # urgent, which preempts batch (USR2 at once, TERM after GraceTime, then back into the queue).
 set -euo pipefail
 PATH=$PATH:/usr/sbin
-nodes=(n1 n2) gpus=2 cpus=4 memory=16000
+nodes=(n1 n2) gpus=2 cpus=16 memory=16000
 
 die() { echo "cluster.sh: $*" >&2; exit 1; }
 
