@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -33,7 +33,7 @@ def call(*words: str) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
-def wait_for(what: str, found: Callable[[], object], seconds: float = 240) -> None:
+def wait_for(what: str, found: Callable[[], object], seconds: float = 600) -> None:
     """Return as soon as something is so."""
     deadline = time.monotonic() + seconds
     while not found():
@@ -73,13 +73,21 @@ def trainers(folder: Path, job: str) -> list[psutil.Process]:
     return found
 
 
-def hold(folder: Path, job: str, run: Path, step: int) -> None:
-    """Stop a run's ranks (SIGSTOP) as soon as the checkpoint of a step is there: it is in the middle until let go."""
-    wait_for(f"checkpoint {step} of {job}", lambda: (run / f"checkpoints/step_{step:08d}").exists())
-    ranks = trainers(folder, job)
-    assert ranks, f"{job} ended before it could be stopped"
-    for process in ranks:
-        process.send_signal(signal.SIGSTOP)
+def hold(folder: Path, runs: Mapping[str, Path], step: int) -> None:
+    """Stop the ranks of some jobs' runs (SIGSTOP) as soon as their checkpoint of a step is there: from then on they are
+    in the middle, until they are let go."""
+    left = {job: run / f"checkpoints/step_{step:08d}" for job, run in runs.items()}
+
+    def catch() -> bool:
+        for job in [job for job, checkpoint in left.items() if checkpoint.exists()]:
+            ranks = trainers(folder, job)
+            assert ranks, f"{job} ended before it could be stopped"
+            for process in ranks:
+                process.send_signal(signal.SIGSTOP)
+            del left[job]
+        return not left
+
+    wait_for(f"checkpoint {step} of {', '.join(left)}", catch)
 
 
 def let_go(folder: Path, job: str) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A private Slurm cluster on this machine's loopback: munged, slurmctld and two emulated nodes with two fake GPUs each.
+# A private Slurm cluster on this machine: munged, slurmctld and two emulated nodes with two fake GPUs each.
 #   tests/slurm/cluster.sh install       the four packages, by apt-get, where they are missing
 #   tests/slurm/cluster.sh up FOLDER     starts it (if it is not up) with all its state in FOLDER; then
 #                                        export SLURM_CONF=FOLDER/slurm.conf
@@ -41,10 +41,10 @@ start() {
 
 # what, seconds, command: waits until it succeeds.
 await() {
-  local what=$1 tries=$(($2 * 10))
+  local what=$1 end=$((SECONDS + $2))
   shift 2
   until "$@" >/dev/null 2>&1; do
-    ((tries-- > 0)) || { tail -n 5 "$folder"/*.out "$folder"/*.log >&2; die "$what"; }
+    ((SECONDS < end)) || { tail -n 5 "$folder"/*.out "$folder"/*.log >&2; die "$what"; }
     sleep 0.1
   done
 }
@@ -57,9 +57,13 @@ held = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
 print(*(s.getsockname()[1] for s in held))' "$1"; }
 
 configure() {
-  local ports host tells
+  local ports host tells only=
   read -ra ports <<<"$(free_ports $((${#nodes[@]} + 1)))"
   host=$(uname -n)
+  # the daemons listen on the address of the machine's name; if that is not loopback, or none, then everywhere
+  case $(getent ahosts "$host" | head -n 1) in
+  127.*) only=CommunicationParameters=NoCtldInAddrAny,NoInAddrAny ;;
+  esac
   host=${host%%.*}
   case $(slurmctld -V) in
   *\ 2[0-2].*) tells=SlurmctldParameters=preempt_send_user_signal ;;
@@ -76,7 +80,7 @@ AuthType=auth/munge
 # cred_expire is also how long a requeued job waits before it starts again (120 s if left out)
 AuthInfo=socket=$folder/munge.sock,cred_expire=3
 CredType=cred/munge
-CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+$only
 StateSaveLocation=$folder/state
 SlurmdSpoolDir=$folder/spool.%n
 SlurmctldPidFile=$folder/slurmctld.own

@@ -52,8 +52,7 @@ class Night:
 def spend(folder: Path, plan: Plan) -> Night:
     """Submit the tasks and the two failing runs; catch the first four in the middle; disturb each in its own way."""
     night = Night(folder, plan, submit(plan, list(plan.jobs[:14]), ONE_CPU))
-    for number in FOUR:
-        cluster.hold(folder, night.name(number), Path(plan.jobs[number].folder), MIDDLE)
+    cluster.hold(folder, {night.name(number): Path(plan.jobs[number].folder) for number in FOUR}, MIDDLE)
     look(night)
     preempt(night)
     night.requeued, night.out_of_time, night.killed = (n for n in FOUR if n != night.preempted)
@@ -102,6 +101,18 @@ def let_time_run_out(night: Night) -> None:
     cluster.let_go(night.folder, name)
     cluster.wait_for("the requeue", lambda: cluster.field(name, "Restarts") == "1")
     cluster.call("scontrol", "update", f"JobId={name}", "TimeLimit=60")
+
+
+def on_two_nodes(night: Night) -> None:
+    """The last run of the plan, a rank a node; its script is warned in the middle, as before a time limit."""
+    array = submit(night.plan, [night.plan.jobs[14]], Options(gpus=1, nodes=2, cpus=1))
+    two = Night(night.folder, night.plan, array)
+    cluster.hold(night.folder, {two.name(14): Path(night.plan.jobs[14].folder)}, MIDDLE)
+    cluster.call("scancel", "--batch", "--signal=USR2", two.name(14))
+    cluster.wait_for("the warning", two.said(14, "USR2: the run saves"))
+    cluster.let_go(night.folder, two.name(14))
+    cluster.wait_for("the run over two nodes", lambda: not queue.states(night.plan)[14].live)
+    assert resumed_in_the_middle(two, 14)
 
 
 def starts(night: Night, number: int) -> int:

@@ -1,6 +1,8 @@
 """Sweeps of small runs on Digits-4, and the same runs without interruption."""
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,12 @@ from trainer.main import main
 
 DOMAINS = ("mnist", "mnistm", "optdigits", "font")
 TASKS = [(source, target) for source in DOMAINS for target in DOMAINS if source != target]
-STEPS = 12
+STEPS = 24
 
 
 def words(root: Path, output: Path, source: str, target: str, method: str = "hda_toalign", **options: str) -> list[str]:
-    """A run of 12 steps with a checkpoint at every third."""
-    given = {"train__steps": str(STEPS), "train__eval_every": "6", "tracking__log_model": "false"} | options
+    """A run with a checkpoint at every third step."""
+    given = {"train__steps": str(STEPS), "train__eval_every": "12", "tracking__log_model": "false"} | options
     return runs.words(root, output, method, data__source=source, data__target=target, **given)
 
 
@@ -52,3 +54,28 @@ def alone(root: Path, output: Path, task: tuple[str, str]) -> Path:
     line = words(root, output, *task)
     assert main(line) == 0
     return run_folder(config.read(line))
+
+
+def together(root: Path, output: Path) -> Path:
+    """The folder of the run with another seed, here, as two ranks without interruption."""
+    line = words(root, output, *TASKS[0], seed="1")
+    done = runs.launch(line, ranks=2)
+    assert done.returncode == 0, done.stderr
+    return run_folder(config.read(line))
+
+
+def by_hand(root: Path, output: Path) -> list[str]:
+    """What a user writes behind the script: settings alone, for a sweep whose tasks the elements enumerate."""
+    brief = {"train__steps": "2", "train__eval_every": "2", "tracking__enabled": "true", "tracking__log_model": "false"}
+    line = runs.words(root, output, "source_only", **brief)
+    for option in ("--data.source", "--data.target"):
+        place = line.index(option)
+        del line[place : place + 2]
+    return line
+
+
+def children(output: Path) -> list[tuple[str, int]]:
+    """How many runs of each status have a parent in the output folder's store, which has one experiment alone."""
+    with contextlib.closing(sqlite3.connect(output / "mlflow.db")) as store:
+        parents = "select run_uuid from tags where key = 'mlflow.parentRunId'"
+        return store.execute(f"select status, count(*) from runs where run_uuid in ({parents}) group by 1").fetchall()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from launch.slurm import queue
+from launch.slurm.arrays import Submitted
 from tests import runs
 from tests.slurm import cluster, night, sweeps
 from tests.slurm.night import Night
@@ -66,6 +67,58 @@ def test_mistakes_are_not_repeated_and_breaks_only_so_often(spent: Night) -> Non
         ("FAILED", 70, 1),
     ]
     assert "broke 2 times in a row: given up" in spent.log(13)
+
+
+def test_the_report_waits_for_the_last_element(spent: Night) -> None:
+    report = Submitted.read(spent.plan).reports[0]
+    cluster.wait_for("the report", lambda: cluster.field(report, "JobState") in queue.ENDED)
+    ends = [cluster.field(spent.name(number), "EndTime") for number in range(14)]
+    assert cluster.field(report, "StartTime") >= max(ends)
+    assert (spent.plan.logs / f"report-{report}.out").exists()
+
+
+def test_every_run_is_once_in_mlflow_and_so_is_every_step(spent: Night) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(spent.plan.uri)
+    experiment = client.get_experiment_by_name(spent.plan.experiment)
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{spent.plan.parent}'")
+    well = [run for run in found if run.info.status == "FINISHED"]
+    assert {run.info.status for run in found} == {"FINISHED", "FAILED"}
+    assert len({run.data.tags["task"] for run in well}) == len(well) == 12
+    for run in well:
+        steps = [point.step for point in client.get_metric_history(run.info.run_id, "loss/total")]
+        assert sorted(steps) == list(range(1, sweeps.STEPS + 1))
+
+
+def test_two_nodes_stop_together_and_compute_what_one_computes(spent: Night, digits: Path, tmp_path: Path) -> None:
+    night.on_two_nodes(spent)
+    state = queue.states(spent.plan)[14]
+    assert (state.word, state.restarts) == ("COMPLETED", 1)
+    there = sweeps.outcome(Path(spent.plan.jobs[14].folder))
+    here = sweeps.outcome(sweeps.together(digits, tmp_path))
+    assert there[0] == here[0]
+    runs.assert_identical(there[1], here[1])
+
+
+def test_twelve_by_hand_in_the_same_second_on_one_new_database(
+    slurm: Path, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Submitted from another folder, without a plan; all on one node."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    script = runs.REPOSITORY / "launch/slurm/array.sbatch"
+    given = ["--array=0-11", "--nodelist=n1", "--gres=none", "--cpus-per-task=1"]
+    array = cluster.call("sbatch", "--parsable", *given, str(script), *sweeps.by_hand(digits, tmp_path / "runs"))
+    names = [f"{array}_{number}" for number in range(12)]
+    cluster.wait_for("the array", lambda: all(cluster.field(name, "JobState") in queue.ENDED for name in names))
+    assert [cluster.field(name, "JobState") for name in names] == ["COMPLETED"] * 12
+    assert len(list((tmp_path / "runs/digits4").rglob("summary.json"))) == 12
+    assert len(list(tmp_path.glob("slurm-*_*.out"))) == 12
+    starts = {cluster.field(name, "StartTime") for name in names}
+    assert len(starts) <= 2
+    assert sweeps.children(tmp_path / "runs") == [("FINISHED", 12)]
 
 
 def test_nothing_of_the_runs_is_left(spent: Night, slurm: Path) -> None:
