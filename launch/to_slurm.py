@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +19,6 @@ def submit(plan: Plan, jobs: Sequence[Job], options: argparse.Namespace) -> str:
     Raises:
         UserError: Slurm's commands are not here, or refuse.
     """
-    if options.retries is not None:
-        os.environ["MAX_BREAKS"] = str(options.retries)  # read by launch/slurm/array.sbatch; sbatch passes it on
     return str(_module("submit").submit(plan, list(jobs), _options(options)))
 
 
@@ -45,9 +42,8 @@ def states(plan: Plan) -> dict[int, tuple[Name, str]]:
     for index, state in _module("queue").states(plan).items() if went_there(plan) else ():
         where = f"Slurm {state.job}" + (f" on {state.node}" if state.node else "")
         if state.live:
-            waits = state.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED")
             reason = f"{where}{f', {state.reason}' if state.reason else ''}"
-            found[index] = ("waiting" if waits else "running", reason)
+            found[index] = ("waiting" if state.waits else "running", reason)
         elif state.state != "COMPLETED" and exit_record.read(plan.exits / f"{index}.json") is None:
             found[index] = ("failed", f"{where}: {state.state} {state.reason}".strip())
     return found
@@ -59,12 +55,13 @@ def stop(plan: Plan) -> list[int]:
 
 
 def _options(options: argparse.Namespace) -> Any:
-    if options.per_gpu > 1 or options.accelerate is not None:
-        raise UserError("--per-gpu and --accelerate are for --on local; docs/slurm.md says what an element can be told")
+    if options.per_gpu > 1:
+        raise UserError("--per-gpu is for --on local; docs/slurm.md says what an element can be told")
     extra = tuple(shlex.split(options.sbatch or ""))
     return _module("options").Options(
         gpus=options.gpus_per_run, nodes=options.nodes, cpus=options.cpus, memory=options.memory, time=options.time,
-        partition=options.partition, account=options.account, limit=options.slots, extra=extra,
+        partition=options.partition, account=options.account, limit=options.slots, retries=options.retries,
+        accelerate=options.accelerate, extra=extra,
     )  # fmt: skip
 
 

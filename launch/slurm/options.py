@@ -1,7 +1,5 @@
 """What a sweep asks of Slurm for each of its runs."""
 
-import argparse
-import shlex
 from dataclasses import dataclass
 
 
@@ -30,23 +28,6 @@ class Options:
     """Arguments of accelerate launch in place of those that the script chooses; for runs on one node."""
     extra: tuple[str, ...] = ()
     """Any other options of sbatch, as they are."""
-
-    @classmethod
-    def of(cls, given: argparse.Namespace) -> "Options":
-        """From the options of `launch sweep` and `launch retry`."""
-        return cls(
-            gpus=given.gpus_per_run,
-            nodes=given.nodes,
-            cpus=given.cpus,
-            memory=given.mem,
-            time=given.time,
-            partition=given.partition,
-            account=given.account,
-            limit=given.limit,
-            retries=given.retries,
-            accelerate=given.accelerate,
-            extra=tuple(shlex.split(given.sbatch or "")),
-        )
 
     def variables(self) -> dict[str, str]:
         """Environment variables that array.sbatch reads."""

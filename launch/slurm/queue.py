@@ -1,7 +1,7 @@
 """What Slurm says of a sweep's runs: waiting, running, ended and why. From squeue, and from sacct where it works."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from launch.plan import Plan
 from launch.slurm.arrays import Array, Submitted
@@ -21,8 +21,8 @@ class QueueState:
 
     job: str
     """Slurm's name of it, ARRAY_ELEMENT: what scontrol, scancel and squeue take."""
-    word: str
-    """Slurm's own word for its state: PENDING, RUNNING, COMPLETING, COMPLETED, FAILED, TIMEOUT, CANCELLED, ..."""
+    state: str
+    """Slurm's own word: PENDING, RUNNING, COMPLETING, COMPLETED, FAILED, TIMEOUT, CANCELLED, ..."""
     reason: str
     """Why it waits or failed, in Slurm's word; empty for none."""
     restarts: int
@@ -33,21 +33,19 @@ class QueueState:
     """Where it runs or ran; empty while it waits."""
 
     @property
-    def state(self) -> Literal["waiting", "running", "ended"]:
-        """Waiting in the queue, on its nodes (also while it is set up or cleared away), or ended for good."""
-        if self.word in WAITING:
-            return "waiting"
-        return "ended" if self.word in ENDED else "running"
+    def waits(self) -> bool:
+        """Whether it is in the queue, for its first or another start."""
+        return self.state in WAITING
 
     @property
     def live(self) -> bool:
         """Whether Slurm still has something to do for it."""
-        return self.state != "ended"
+        return self.state not in ENDED
 
     @property
     def requeued(self) -> bool:
         """Whether it waits for another start."""
-        return self.state == "waiting" and self.restarts > 0
+        return self.waits and self.restarts > 0
 
 
 def states(plan: Plan) -> dict[int, QueueState]:
@@ -87,7 +85,7 @@ def in_queue(array: Array) -> dict[int, QueueState]:
         exited = word in ENDED and status.isdigit() and not int(status) & 0x7F  # a wait status: no signal in it
         found[int(element) + array.offset] = QueueState(
             job=f"{array.job}_{element}",
-            word=word,
+            state=word,
             reason="" if reason in ("None", "(null)") else reason,
             restarts=int(restarts) if restarts.isdigit() else 0,
             code=int(status) >> 8 if exited else None,

@@ -16,8 +16,8 @@ def stop(plan: Plan) -> list[int]:
         UserError: Slurm cannot be asked.
     """
     known = {number: state for number, state in queue.states(plan).items() if state.live}
-    waiting = [state.job for state in known.values() if state.state == "waiting"]
-    running = [state.job for state in known.values() if state.state == "running"]
+    waiting = [state.job for state in known.values() if state.waits]
+    running = [state.job for state in known.values() if not state.waits]
     if known:
         call("scancel", "--quiet", *Submitted.read(plan).reports[-1:], *waiting)
     if running:

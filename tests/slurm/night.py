@@ -66,7 +66,7 @@ def spend(folder: Path, plan: Plan) -> Night:
 def look(night: Night) -> bool:
     """Note how many run; returns whether all have ended."""
     known = queue.states(night.plan).values()
-    night.most_at_once = max(night.most_at_once, sum(state.word == "RUNNING" for state in known))
+    night.most_at_once = max(night.most_at_once, sum(state.state == "RUNNING" for state in known))
     night.limited = night.limited or any(state.reason == "JobArrayTaskLimit" for state in known)
     return len(known) == 14 and not any(state.live for state in known)
 

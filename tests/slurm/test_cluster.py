@@ -26,7 +26,7 @@ def spent(slurm: Path, digits: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_all_twelve_end_well_four_at_a_time(spent: Night) -> None:
     states = queue.states(spent.plan)
-    assert {states[number].word for number in range(12)} == {"COMPLETED"}
+    assert {states[number].state for number in range(12)} == {"COMPLETED"}
     assert spent.most_at_once == 4
     assert spent.limited
 
@@ -62,7 +62,7 @@ def test_results_are_those_of_a_sweep_nobody_disturbed(spent: Night, digits: Pat
 
 def test_mistakes_are_not_repeated_and_breaks_only_so_often(spent: Night) -> None:
     states = queue.states(spent.plan)
-    assert [(states[n].word, states[n].code, states[n].restarts) for n in (12, 13)] == [
+    assert [(states[n].state, states[n].code, states[n].restarts) for n in (12, 13)] == [
         ("FAILED", 64, 0),
         ("FAILED", 70, 1),
     ]
@@ -95,7 +95,7 @@ def test_every_run_is_once_in_mlflow_and_so_is_every_step(spent: Night) -> None:
 def test_two_nodes_stop_together_and_compute_what_one_computes(spent: Night, digits: Path, tmp_path: Path) -> None:
     night.on_two_nodes(spent)
     state = queue.states(spent.plan)[14]
-    assert (state.word, state.restarts) == ("COMPLETED", 1)
+    assert (state.state, state.restarts) == ("COMPLETED", 1)
     there = sweeps.outcome(Path(spent.plan.jobs[14].folder))
     here = sweeps.outcome(sweeps.together(digits, tmp_path))
     assert there[0] == here[0]

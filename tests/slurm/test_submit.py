@@ -159,7 +159,7 @@ def test_what_the_queue_forgot_is_read_from_the_accounts(plan: Plan, slurm: Stan
     slurm.says("squeue", "3|RUNNING|None|0|0|n1|")
     slurm.says("sacct", "7_0|COMPLETED|0:0|n1\n7_1|CANCELLED by 0|0:15|n1\n7_2|FAILED|64:0|n2\n7_3|PENDING|0:0|n1")
     states = queue.states(plan)
-    assert [states[n].word for n in range(4)] == ["COMPLETED", "CANCELLED", "FAILED", "RUNNING"]
+    assert [states[n].state for n in range(4)] == ["COMPLETED", "CANCELLED", "FAILED", "RUNNING"]
     assert [states[n].code for n in range(4)] == [0, None, 64, None]
 
 
@@ -169,7 +169,7 @@ def test_a_newer_submission_stands_for_the_run(plan: Plan, slurm: Stand) -> None
     Submitted(arrays, ()).write(plan)
     old = 'echo "0|COMPLETED|None|0|0|n1|"; echo "1|FAILED|NonZeroExitCode|256|0|n1|"'
     slurm.script("squeue", f'[[ $* == *jobs=9* ]] && echo "1|RUNNING|None|0|0|n2|" || {{ {old}; }}')
-    assert [queue.states(plan)[n].word for n in (0, 1)] == ["COMPLETED", "RUNNING"]
+    assert [queue.states(plan)[n].state for n in (0, 1)] == ["COMPLETED", "RUNNING"]
 
 
 def test_a_stop_lets_running_runs_save(plan: Plan, slurm: Stand) -> None:
