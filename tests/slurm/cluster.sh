@@ -77,8 +77,8 @@ SlurmctldPort=${ports[0]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-# cred_expire is also how long a requeued job waits before it starts again (120 s if left out)
-AuthInfo=socket=$folder/munge.sock,cred_expire=3
+# cred_expire is also how long a requeued job waits before it starts again: 120 s if left out, 5 s at least
+AuthInfo=socket=$folder/munge.sock,cred_expire=5
 CredType=cred/munge
 $only
 StateSaveLocation=$folder/state
