@@ -1,6 +1,7 @@
 """What a run was computed with: versions, code and machine, as tags."""
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 import sys
@@ -17,8 +18,8 @@ def environment_tags(ranks: int) -> dict[str, str]:
         version = _version(package)
         if version is not None:
             tags["dali" if "dali" in package else package] = version
-    commit = git_commit(Path(__file__).parent)
-    if commit is not None:
+    commit = git_commit(Path(__file__).parent) or os.environ.get("TRAINER_COMMIT")  # of a container image
+    if commit:
         tags["git_commit"] = commit
         tags["mlflow.source.git.commit"] = commit.removesuffix("-dirty")
     return tags

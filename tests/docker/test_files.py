@@ -1,0 +1,140 @@
+"""The compose file, the images' files and the container's first process, without building anything."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+DOCKER = REPOSITORY / "docker"
+ENTRYPOINT = [sys.executable, str(DOCKER / "entrypoint.py")]
+TRAINER = """
+import json, os, pathlib, signal, subprocess, sys, time
+folder = pathlib.Path(sys.argv[1])
+def stop(number, frame):
+    time.sleep(0.5)  # the checkpoint
+    pathlib.Path(os.environ["TRAINER_EXIT_FILE"]).write_text(json.dumps({"code": 75}))
+    (folder / "saved").touch()
+    sys.exit(75)
+signal.signal(signal.SIGTERM, stop)
+(folder / "training").touch()
+time.sleep(60)
+"""
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """The compose file."""
+    tree: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+    return tree
+
+
+def _wait_for(path: Path) -> None:
+    end = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_compose_names_files_services_and_volumes_that_exist(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for service in services.values():
+        if "build" in service:
+            assert (DOCKER / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
+        assert set(service.get("depends_on", ())) <= set(services)
+        for needed in service.get("depends_on", ()):
+            assert "healthcheck" in services[needed]
+        named = {volume.partition(":")[0] for volume in service.get("volumes", ())}
+        assert named <= set(compose["volumes"])
+    assert [name for name, service in services.items() if "profiles" in service] == ["demo"]
+
+
+def test_the_demo_runs_commands_of_this_repository(compose: dict[str, Any]) -> None:
+    words = shlex.split(compose["services"]["demo"]["command"][2])
+    for word in words:
+        if word.startswith(("configs/", "trainer/")):
+            assert (REPOSITORY / word).is_file(), word
+    from trainer import config
+
+    options = words[words.index("trainer/main.py") + 1 :]
+    run = config.read(options)
+    assert run.data.root == Path("/data/icon_home")
+
+
+def test_every_variable_has_a_line_in_the_example_and_no_secret_a_value(compose: dict[str, Any]) -> None:
+    used = set(re.findall(r"\$\{(\w+)", (DOCKER / "compose.yaml").read_text()))
+    lines = [line for line in (DOCKER / ".env.example").read_text().splitlines() if line and not line.startswith("#")]
+    example = dict(line.split("=") for line in lines)
+    assert used == set(example)
+    assert [example[name] for name in ("DATABASE_PASSWORD", "MLFLOW_PASSWORD", "SECRET_KEY")] == ["", "", ""]
+    assert "/docker/.env" in (REPOSITORY / ".gitignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "server.Dockerfile"])
+def test_what_an_image_copies_exists_and_is_not_ignored(name: str) -> None:
+    text = (DOCKER / name).read_text()
+    kept = {line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for sources in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE):
+        for source in sources.split():
+            assert (REPOSITORY / source).exists()
+            assert source == "." or source.split("/")[0] in kept
+    assert re.search(r"^USER (trainer|mlflow)$", text, re.MULTILINE)
+    assert re.search(r"^ENTRYPOINT \[", text, re.MULTILINE), "the exec form: a shell would keep the signals to itself"
+
+
+def test_the_wheels_are_pinned() -> None:
+    pins = dict(line.split("==") for line in (DOCKER / "constraints.txt").read_text().splitlines()[1:])
+    assert {"torch", "torchvision", "mlflow", "accelerate", "deepspeed", "psycopg2-binary", "flask-wtf"} <= set(pins)
+    assert not [name for name, version in pins.items() if "+" in version]
+
+
+def test_the_server_command_wants_its_secrets() -> None:
+    environment = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        ["bash", str(DOCKER / "server.sh")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 64
+    assert done.stderr == "error: PGPASSWORD is not set: copy docker/.env.example to docker/.env and fill it in\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("exit 0", 0), ("exit 64", 64), ("kill -9 $$", 137), ("kill -15 $$", 143)]
+)
+def test_the_first_process_ends_with_the_code_of_its_command(command: str, code: int) -> None:
+    assert subprocess.run([*ENTRYPOINT, "sh", "-c", command], check=False).returncode == code
+
+
+def test_a_command_that_is_missing_is_one_sentence() -> None:
+    done = subprocess.run([*ENTRYPOINT, "no-such-command"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        127,
+        "error: no-such-command cannot be started: No such file or directory\n",
+    )
+
+
+def test_the_trainer_has_time_to_save_although_its_launcher_dies_at_once(tmp_path: Path) -> None:
+    """As `docker stop`: SIGTERM to the first process alone; `sh` dies of it, like accelerate's launcher."""
+    script = tmp_path / "trainer.py"
+    script.write_text(TRAINER)
+    launcher = ["sh", "-c", '"$@" & wait', "sh", sys.executable, str(script), str(tmp_path)]
+    process = subprocess.Popen([*ENTRYPOINT, *launcher])
+    _wait_for(tmp_path / "training")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 75
+    assert (tmp_path / "saved").exists()
+
+
+def test_an_exit_record_of_an_earlier_start_is_not_believed(tmp_path: Path) -> None:
+    record = tmp_path / "exit.json"
+    record.write_text(json.dumps({"code": 75}))
+    environment = os.environ | {"TRAINER_EXIT_FILE": str(record)}
+    assert subprocess.run([*ENTRYPOINT, "true"], env=environment, check=False).returncode == 0
