@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from trainer import durable
+from trainer.alive import started
 from trainer.config import dump, identity
 from trainer.errors import UserError
 from trainer.settings import Run
@@ -120,7 +121,7 @@ def _alive(owner: Owner, mine: Owner) -> bool:
     start of this job are known to be gone."""
     if owner.job is not None and owner.job == mine.job and owner.restart < mine.restart:
         return False
-    return owner.host != mine.host or owner.started in (None, _started(owner.pid))
+    return owner.host != mine.host or owner.started in (None, started(owner.pid))
 
 
 def _this_process() -> Owner:
@@ -130,17 +131,7 @@ def _this_process() -> Owner:
     restart = os.environ.get("SLURM_RESTART_COUNT", "")
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     pid = os.getpid()
-    return Owner(socket.gethostname(), pid, _started(pid), job, int(restart) if restart.isdigit() else 0, now)
-
-
-def _started(pid: int) -> str | None:
-    """Boot and clock tick at which a process began (proc(5), field 22 of stat); None if it is dead."""
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except (OSError, ValueError):
-        return None
-    return None if state in "ZX" else f"{boot}:{fields[18]}"
+    return Owner(socket.gethostname(), pid, started(pid), job, int(restart) if restart.isdigit() else 0, now)
 
 
 @contextlib.contextmanager

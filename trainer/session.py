@@ -52,6 +52,7 @@ class Session:
     loop: Loop
     tracker: tracking.Tracker | tracking.NullTracker
     profile: Profile
+    stop: StopRequest
 
     @classmethod
     @contextlib.contextmanager
@@ -75,13 +76,15 @@ class Session:
                 tracker = open_tracker(run, folder, saved, ranks)
                 tracker.start()
             try:
-                watchdog = stack.enter_context(Watchdog(run.train.timeout, ranks.rank))
+                stop = stack.enter_context(StopRequest())  # from here on MLflow has a run that wants an end
+                last_words = partial(tracker.close, "FAILED")
+                watchdog = stack.enter_context(Watchdog(run.train.timeout, ranks.rank, last_words))
                 profile = open_profile(run, folder, ranks, tracker)
                 loop = build_loop(run, backbone, images, ranks, checkpoints, tracker, watchdog, profile)
                 if saved is not None:
                     loop.resume(saved)
                     tracker.tags({"checkpoint.resumed": f"step {saved.step}, {saved.path}"})
-                session = cls(run, ranks, folder, images, loop, tracker, profile)
+                session = cls(run, ranks, folder, images, loop, tracker, profile, stop)
                 session.describe()
                 yield session
             except BaseException as error:
@@ -102,8 +105,8 @@ class Session:
         """Train to the end and write summary, pictures and model; False when asked to stop before."""
         if self.finished():
             return True
-        with StopRequest() as stop, self.profile:
-            finished = self.loop.train(stop)
+        with self.profile:
+            finished = self.loop.train(self.stop)
         if not finished:
             reason = f"asked to stop; after step {self.loop.standing.step} of {self.run.train.steps} it was saved"
             self.tracker.tags({"sweep.reason": reason})

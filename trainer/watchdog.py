@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from trainer.errors import CRASH
@@ -23,10 +24,11 @@ class Watchdog:
     Args:
         seconds: patience.
         rank: named in the report.
+        last_words: called before the end; it must come back soon and never raise.
     """
 
-    def __init__(self, seconds: float, rank: int) -> None:
-        self.seconds, self.rank = seconds, rank
+    def __init__(self, seconds: float, rank: int, last_words: Callable[[], None] = lambda: None) -> None:
+        self.seconds, self.rank, self._last_words = seconds, rank, last_words
         self._last = time.monotonic()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -53,5 +55,6 @@ class Watchdog:
                 print(f"error: {said}; its threads:", file=sys.stderr)
                 faulthandler.dump_traceback(sys.stderr)
                 sys.stderr.flush()
+                self._last_words()
                 time.sleep(LINGER)
                 os._exit(CRASH)

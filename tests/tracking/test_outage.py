@@ -107,7 +107,7 @@ def test_a_stored_batch_whose_answer_was_lost_is_not_doubled(tmp_path: Path, ser
     second._spool.state.sent = 0
     second.start()
     second.close("FINISHED")
-    assert server.calls["runs/log-batch"] == 2 * sent_once
+    assert server.calls["runs/log-batch"] == 2 * sent_once + 1  # and the tags of the second start
     assert _steps(server) == [0]
 
 
@@ -141,7 +141,7 @@ def test_many_points_go_in_batches_of_a_thousand_in_order(tmp_path: Path, server
     server.up()
     tracker.close("FINISHED")
     assert _steps(server) == list(range(1050))
-    assert server.calls["runs/log-batch"] == 3
+    assert server.calls["runs/log-batch"] == 3 + 1  # and the tags of the start
 
 
 def test_the_command_sends_what_a_finished_run_kept(

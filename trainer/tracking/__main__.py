@@ -1,35 +1,11 @@
 """Send what runs could not send: `python -m trainer.tracking RUN_FOLDER ...` (exit 1 if something is still unsent)."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from trainer.errors import USER_ERROR, UserError
-from trainer.tracking import store
-from trainer.tracking.sender import Address, Sender
-from trainer.tracking.spool import Spool
-
-
-def send(folder: Path, uri: str | None, seconds: float) -> bool:
-    """Send the rest of one run's spool; True if MLflow has everything then.
-
-    Raises:
-        UserError: the folder is not that of a tracked run.
-    """
-    known = folder / "tracking" / "address.json"
-    if not known.exists():
-        raise UserError(f"{folder} is no folder of a tracked run: {known} is missing; name the folder of one run")
-    address = json.loads(known.read_text())
-    if uri is not None:
-        address["uri"] = uri
-    store.quiet_environment()
-    spool = Spool(folder / "tracking")
-    sender = Sender(spool, folder, Address(**address))
-    sender.start()
-    done = sender.finish(seconds)
-    spool.close()
-    return done
+from trainer.tracking.replay import send
 
 
 def main() -> int:
@@ -42,7 +18,7 @@ def main() -> int:
     complete = True
     for folder in options.folders:
         try:
-            sent = send(folder.resolve(), options.uri, options.seconds)
+            sent = send(folder, options.uri, options.seconds)
         except UserError as error:
             print(error, file=sys.stderr)
             return USER_ERROR

@@ -103,11 +103,13 @@ def _send_model(client: "MlflowClient", run_id: str, path: Path) -> None:
     from mlflow.models import Model
 
     run = client.get_run(run_id)
-    outputs = run.outputs.model_outputs if run.outputs else []
-    known = [client.get_logged_model(output.model_id) for output in outputs]
-    logged = next((model for model in known if model.name == path.name), None)
+    asked = f"name = '{path.name}' AND source_run_id = '{run_id}'"
+    known = list(client.search_logged_models([run.info.experiment_id], filter_string=asked, max_results=1))
+    logged = known[0] if known else None
     if logged is None:
         logged = client.create_logged_model(run.info.experiment_id, name=path.name, source_run_id=run_id)
+    outputs = run.outputs.model_outputs if run.outputs else []
+    if logged.model_id not in [output.model_id for output in outputs]:
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     description = Model.load(str(path))
     description.run_id, description.model_id = run_id, logged.model_id

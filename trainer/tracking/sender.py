@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from trainer.tracking import delivery, store
 from trainer.tracking.inputs import send_inputs
+from trainer.tracking.refusal import kind, reason, shown
 from trainer.tracking.spool import Entry, Spool
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ class Sender(threading.Thread):
         self._start_time = time.time_ns() // 1_000_000
         self._finish, self._deadline = threading.Event(), float("inf")
         self._client: MlflowClient | None = None
-        self._warned = False
+        self._warned: set[str] = set()
 
     def run(self) -> None:
         """Send until told to finish and everything is sent, or the deadline has passed."""
+        self._take_turn()
         failures = 0
         while True:
             finishing = self._finish.is_set()
@@ -77,6 +79,14 @@ class Sender(threading.Thread):
         """Whether MLflow has everything."""
         state = self.spool.state
         return state.run_id is not None and state.sent >= self.spool.size() and not state.late
+
+    def _take_turn(self) -> None:
+        """Wait for a process that is sending what an earlier start of this run had left."""
+        if self.spool.claim():
+            return
+        while not self.spool.claim() and not self._finish.is_set():
+            self._finish.wait(0.5)
+        self.spool.reload_state()
 
     def _deliver(self) -> None:
         client, state = self._connect(), self.spool.state
@@ -143,14 +153,13 @@ class Sender(threading.Thread):
         return last
 
     def warn_once(self, error: Exception) -> None:
-        """Say, the first time only, that the store is away and where the records are."""
-        if not self._warned:
-            what = str(error).strip().partition("\n")[0][:300]
+        """Say that the store is away or refuses, once for each kind of trouble, and where the records are."""
+        if kind(error) not in self._warned:
             log.warning(
-                "tracking: %s does not take the run now (%s: %s); training goes on, all is kept in %s and sent later",
-                self.address.uri, type(error).__name__, what, self.spool.path,
+                "tracking: %s does not take the run now: %s; training goes on, all is kept in %s and sent later",
+                shown(self.address.uri), reason(error), self.spool.path,
             )  # fmt: skip
-        self._warned = True
+        self._warned.add(kind(error))
 
 
 def _grouped(entries: Iterable[tuple[Entry, int]]) -> Iterator[tuple[list[Entry], int]]:

@@ -1,5 +1,6 @@
 """The write-ahead log of a run: everything MLflow shall know, one JSON object a line, and how much of it was sent."""
 
+import fcntl
 import json
 import logging
 import math
@@ -43,6 +44,7 @@ class Spool:
         self._seen: set[tuple[str, int]] = set()
         self.last_system_step = -1
         self._refused = False
+        self._claim = -1
         for entry, _ in self.entries(0):
             self._remember(entry)
         self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -79,6 +81,30 @@ class Spool:
         """Bytes in the log."""
         return self.path.stat().st_size
 
+    def status(self) -> str | None:
+        """What the log says last about the run: RUNNING or how it ended."""
+        said = [str(entry["status"]) for entry, _ in self.entries(0) if entry.get("op") == "status"]
+        return said[-1] if said else None
+
+    def claim(self) -> bool:
+        """Become the one process that sends; the claim dies with the process. False: another one is at it.
+
+        A record lock: unlike flock's, no forked worker can keep it.
+        """
+        if self._claim < 0:
+            self._claim = os.open(self._state_path.with_name("sender.lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.lockf(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return False
+        except OSError:  # a file system without locks
+            return True
+        return True
+
+    def reload_state(self) -> None:
+        """Take over what another process has sent meanwhile."""
+        self.state = self._load_state()
+
     def save_state(self) -> None:
         """Write the state so that a reader sees the old one or the new one."""
         temporary = self._state_path.with_suffix(".tmp")
@@ -90,6 +116,9 @@ class Spool:
         with self._lock:
             os.close(self._file)
             self._file = -1
+        if self._claim >= 0:
+            os.close(self._claim)
+            self._claim = -1
 
     def _load_state(self) -> State:
         if not self._state_path.exists():

@@ -9,14 +9,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
+from trainer.alive import place, started
+from trainer.errors import UserError
 from trainer.settings import Tracking
 from trainer.tracking import store, system
 from trainer.tracking.inputs import DatasetInput
 from trainer.tracking.names import PARAM_LENGTH, TAG_LENGTH, as_number, clean_key, clean_texts
+from trainer.tracking.refusal import holds_password, shown
 from trainer.tracking.sender import Address, Sender
 from trainer.tracking.spool import Spool
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
+HURRY: Final = 10.0
+"""Seconds that close() spends at most on a run that was stopped or broke: a scheduler kills soon after its first signal
+(Slurm: 30 s), and the next start sends the rest."""
 FIRST_ANSWER: Final = 5.0
 """Seconds that start() waits for the store's first answer."""
 
@@ -65,7 +71,7 @@ class Tracker:
         self._given_run_id = address.run_id
         self._spool = Spool(self.folder / "tracking")
         self._sender = Sender(self._spool, self.folder, address)
-        (self.folder / "tracking" / "address.json").write_text(json.dumps(dataclasses.asdict(address)))
+        _write_private(self.folder / "tracking" / "address.json", json.dumps(dataclasses.asdict(address)))
         self._sampler: system.SystemSampler | None = None
         self._odd: set[str] = set()
 
@@ -77,6 +83,8 @@ class Tracker:
     def start(self) -> None:
         """Create or continue the run; waits 5 s at most for a store that does not answer."""
         self._spool.append("status", status="RUNNING")
+        process = f"{os.getpid()}:{started(os.getpid())}"
+        self.tags({"trainer.host": place(), "trainer.process": process, "trainer.folder": str(self.folder)})
         self._sender.start()
         if system.wanted():
             self._sampler = system.SystemSampler(self._spool.metrics, self._spool.last_system_step + 1)
@@ -123,10 +131,11 @@ class Tracker:
         if self._sampler is not None:
             self._sampler.stop()
         self._spool.append("status", status=status)
-        if self._sender.is_alive() and not self._sender.finish(self._deadline):
+        seconds = self._deadline if status == "FINISHED" else min(self._deadline, HURRY)
+        if self._sender.is_alive() and not self._sender.finish(seconds):
             log.warning(
                 "tracking: %s did not take everything; send the rest with: python -m trainer.tracking %s",
-                self._sender.address.uri, self.folder,
+                shown(self._sender.address.uri), self.folder,
             )  # fmt: skip
         self._spool.close()
 
@@ -151,7 +160,15 @@ def open_tracker(
         run_id: MLflow run to continue; the run that the spool in `folder` belongs to goes before it.
         output: folder of the default store.
         deadline: seconds that close() may spend on sending the rest.
+
+    Raises:
+        UserError: the settings' address holds a password, which would be stored in config.yaml and in MLflow.
     """
+    if settings.uri is not None and holds_password(settings.uri):
+        raise UserError(
+            f"tracking.uri {shown(settings.uri)} holds a password, which would be recorded with the settings: leave it "
+            f"out, and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (a database: PGPASSWORD)"
+        )
     if not (settings.enabled and main_rank):
         return NullTracker()
     if importlib.util.find_spec("mlflow") is None:
@@ -162,3 +179,9 @@ def open_tracker(
 
     uri = store.tracking_uri(settings.uri, output)
     return Tracker(folder, Address(uri, settings.experiment, run_name, settings.parent, run_id), deadline)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that others may not read: an address from the environment may hold a password."""
+    path.touch(mode=0o600)
+    path.write_text(text)

@@ -1,0 +1,43 @@
+"""What a run that is no longer alive still owes MLflow: the rest of its spool, and its end."""
+
+import json
+from pathlib import Path
+
+from trainer.errors import UserError
+from trainer.tracking import store
+from trainer.tracking.sender import Address, Sender
+from trainer.tracking.spool import Spool
+
+
+def send(folder: Path, uri: str | None = None, seconds: float = 60.0, status: str | None = None) -> bool:
+    """Send the rest of one run's spool; True if MLflow has everything then. Again: nothing is sent twice.
+
+    Args:
+        folder: the run's own folder.
+        uri: MLflow store; None: the one the run was started with.
+        seconds: patience.
+        status: FAILED or KILLED, for a run that died without saying so; kept in the spool if the store is away. It is
+            ignored if the run did say how it ended.
+
+    Raises:
+        UserError: the folder is not that of a tracked run, or the run is alive and sends by itself.
+    """
+    folder = folder.resolve()
+    known = folder / "tracking" / "address.json"
+    if not known.exists():
+        raise UserError(f"{folder} is no folder of a tracked run: {known} is missing; name the folder of one run")
+    address = json.loads(known.read_text())
+    if uri is not None:
+        address["uri"] = uri
+    store.quiet_environment()
+    spool = Spool(folder / "tracking")
+    try:
+        if not spool.claim():
+            raise UserError(f"{folder} is of a run that is alive and sends by itself; wait for its end")
+        if status is not None and spool.status() == "RUNNING":
+            spool.append("status", status=status)
+        sender = Sender(spool, folder, Address(**address))
+        sender.start()
+        return sender.finish(seconds)
+    finally:
+        spool.close()
