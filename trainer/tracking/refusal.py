@@ -58,5 +58,6 @@ def reason(error: BaseException) -> str:
         case "rights":
             return f"it forbids this (403: {what.partition('Response body: ')[2] or what}); ask its administrator"
         case "away":
-            return f"it does not answer ({type(error).__name__}: {what})"
+            found = re.search(r"Errno -?\d+\] ([^'\")>]+)|(timed out|Remote end closed)", str(error))
+            return f"it does not answer ({(found[1] or found[2]).lower() if found else what})"
     return f"{type(error).__name__}: {what}"

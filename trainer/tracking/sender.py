@@ -46,22 +46,25 @@ class Sender(threading.Thread):
         self._start_time = time.time_ns() // 1_000_000
         self._finish, self._deadline = threading.Event(), float("inf")
         self._client: MlflowClient | None = None
+        self._experiment: str | None = None
         self._warned: set[str] = set()
 
     def run(self) -> None:
-        """Send until told to finish and everything is sent, or the deadline has passed."""
+        """Send until told to finish, and then until everything is sent, time is up, or the store refuses the user."""
         self._take_turn()
-        failures = 0
+        failures, refused = 0, False
         while True:
             finishing = self._finish.is_set()
             try:
                 self._deliver()
-                failures = 0
+                failures, refused = 0, False
             except Exception as error:  # whatever a store or a network does, training must not notice
-                failures, self._client = failures + 1, None
+                failures, refused = failures + 1, kind(error) in ("login", "rights")
+                if kind(error) != "away":  # the store may have lost the run
+                    self._client = self._experiment = None
                 self.warn_once(error)
             self.tried.set()
-            if finishing and (self.drained() or time.monotonic() > self._deadline):
+            if finishing and (refused or self.drained() or time.monotonic() > self._deadline):
                 return
             if finishing:
                 time.sleep(0.5)
@@ -103,14 +106,17 @@ class Sender(threading.Thread):
         if self._client is not None:
             return self._client
         to, state = self.address, self.spool.state
-        experiment = store.prepare_experiment(to.uri, to.experiment)
+        if self._experiment is None:
+            self._experiment = store.prepare_experiment(to.uri, to.experiment)
         from mlflow import MlflowClient
 
         client = MlflowClient(to.uri)
         known = store.adopt_run(client, state.run_id) if state.uri == to.uri else None
         run_id = known or store.adopt_run(client, to.run_id)
         if run_id is None:
-            run_id = store.create_run(client, experiment, state.identity, to.run_name, to.parent, self._start_time)
+            run_id = store.create_run(
+                client, self._experiment, state.identity, to.run_name, to.parent, self._start_time
+            )
         if (state.uri, state.run_id) != (to.uri, run_id):
             state.uri, state.run_id, state.sent, state.late = to.uri, run_id, 0, []
             self.spool.save_state()

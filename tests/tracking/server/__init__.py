@@ -1,0 +1,1 @@
+"""Real servers: MLflow's, PostgreSQL's, and a proxy that spoils connections."""

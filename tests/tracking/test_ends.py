@@ -1,0 +1,178 @@
+"""How a run ends in MLflow, whatever ends its process, and how dead runs are found and ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from tests import runs
+from tests.tracking.test_resume import ENDLESS
+from trainer import session
+from trainer.errors import Crash, UserError
+from trainer.loop import Loop
+from trainer.main import main
+from trainer.settings import Tracking
+from trainer.tracking import StoreError, Tracker, default_uri, end_run, open_tracker, send, stale_runs
+from trainer.tracking.spool import Spool
+
+HANG = """
+import sys, time
+from functools import partial
+from pathlib import Path
+from trainer.settings import Tracking
+from trainer.tracking import open_tracker
+from trainer.watchdog import Watchdog
+output = Path(sys.argv[1])
+tracker = open_tracker(Tracking(), output / "run", "run", None, True, output)
+tracker.start()
+with Watchdog(0.5, 0, partial(tracker.close, "FAILED")):
+    time.sleep(60)
+"""
+
+
+def _statuses(output: Path) -> list[str]:
+    client = MlflowClient(default_uri(output))
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return [run.info.status for run in client.search_runs(experiments)]
+
+
+def _tracker(output: Path) -> Tracker:
+    tracker = open_tracker(Tracking(), output / "run", "run", None, True, output)
+    assert isinstance(tracker, Tracker)
+    tracker.start()
+    return tracker
+
+
+@pytest.fixture
+def endless(output: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """A run in another process that has sent something and goes on."""
+    process = subprocess.Popen([sys.executable, "-c", ENDLESS, str(output)])
+    state, end = output / "run" / "tracking" / "state.json", time.monotonic() + 60
+    while not (state.exists() and Spool(state.parent).state.sent > 2000):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def _raise(error: BaseException) -> Callable[..., None]:
+    def step(*_: object) -> None:
+        raise error
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (RuntimeError("broken"), "FAILED", 70),
+        (Crash("broken"), "FAILED", 70),
+        (MemoryError(), "FAILED", 70),
+        (UserError("to be mended"), "FAILED", 64),
+        (KeyboardInterrupt(), "KILLED", 130),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_what_is_raised_in_training_ends_the_run(
+    digits: Path, output: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str, code: int
+) -> None:
+    monkeypatch.setattr(Loop, "step", _raise(error))
+    assert main(runs.words(digits, output, "source_only", tracking__enabled="true")) == code
+    assert _statuses(output) == [status]
+
+
+def test_sys_exit_in_training_is_no_success(digits: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Loop, "step", _raise(SystemExit(3)))
+    with pytest.raises(SystemExit):
+        main(runs.words(digits, output, "source_only", tracking__enabled="true"))
+    assert _statuses(output) == ["FAILED"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2, signal.SIGINT])
+@pytest.mark.parametrize("where", ["build_loop", "step"])
+def test_a_signal_in_set_up_or_training_saves_and_ends_the_run(
+    digits: Path, output: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, where: str
+) -> None:
+    owner = Loop if where == "step" else session
+    original = getattr(owner, where)
+
+    def interrupted(*arguments: object) -> object:
+        os.kill(os.getpid(), number)
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, where, interrupted)
+    assert main(runs.words(digits, output, "source_only", tracking__enabled="true")) == 75
+    assert _statuses(output) == ["KILLED"]
+    assert list(output.rglob("step_0000000[12]"))
+
+
+def test_a_hang_ends_the_run(output: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", HANG, str(output)], capture_output=True, check=False)
+    assert done.returncode == 70
+    assert _statuses(output) == ["FAILED"]
+
+
+def test_an_open_run_is_ended_once(output: Path) -> None:
+    uri, tracker = default_uri(output), _tracker(output)
+    run_id = str(tracker.run_id)
+    assert end_run(uri, run_id, "FAILED")
+    assert _statuses(output) == ["FAILED"]
+    assert not end_run(uri, run_id, "KILLED")
+    assert _statuses(output) == ["FAILED"]
+    tracker.close("FINISHED")
+
+
+def test_a_store_that_cannot_answer_is_one_sentence(output: Path) -> None:
+    with pytest.raises(StoreError, match=r"^MLflow at sqlite.* does not take this: .*Run with id=0+ not found$"):
+        end_run(default_uri(output), "0" * 32, "FAILED")
+    with pytest.raises(StoreError, match=r"^MLflow at http://127.0.0.1:9 .* does not answer \(connection refused\)$"):
+        stale_runs("http://127.0.0.1:9")
+
+
+def test_a_killed_run_is_found_and_ended_with_all_its_points(output: Path, endless: "subprocess.Popen[bytes]") -> None:
+    uri, folder = default_uri(output), output / "run"
+    assert stale_runs(uri) == []
+    with pytest.raises(UserError, match="is alive and sends by itself"):
+        send(folder, status="FAILED")
+    endless.send_signal(signal.SIGKILL)
+    endless.wait()
+    (stale,) = stale_runs(uri)
+    assert (stale.name, stale.folder, stale.gone) == ("run", str(folder), True)
+    assert stale_runs(uri, experiment="other") == []
+    assert stale_runs(uri, parent="f" * 32) == []
+    assert send(folder, status="FAILED")
+    assert send(folder, status="KILLED")
+    assert _statuses(output) == ["FAILED"]
+    assert stale_runs(uri) == []
+    last = max(entry["step"] for entry, _ in Spool(folder / "tracking").entries(0) if entry.get("op") == "metrics")
+    points = MlflowClient(uri).get_metric_history(stale.run_id, "loss")
+    assert sorted(point.step for point in points) == list(range(last + 1))
+
+
+def test_of_another_host_only_silence_tells(output: Path) -> None:
+    uri, tracker = default_uri(output), _tracker(output)
+    MlflowClient(uri).set_tag(str(tracker.run_id), "trainer.host", "elsewhere")
+    assert stale_runs(uri, quiet=600) == []
+    (stale,) = stale_runs(uri, quiet=-1)
+    assert not stale.gone
+    assert 0 <= stale.silent < 600
+    tracker.close("FINISHED")
+    assert stale_runs(uri, quiet=-1) == []
+
+
+def test_an_end_that_the_store_did_not_hear_is_kept_for_later(tmp_path: Path, output: Path) -> None:
+    first = open_tracker(Tracking(uri="http://127.0.0.1:9"), tmp_path / "run", "run", None, True, tmp_path, 0.1)
+    first.start()
+    first.log(0, {"loss": 1.0})
+    first._sender.finish(0.1)  # type: ignore[union-attr]  # the process dies here
+    first._spool.close()  # type: ignore[union-attr]
+    assert not send(tmp_path / "run", seconds=0.1, status="FAILED")
+    assert send(tmp_path / "run", default_uri(output))
+    assert _statuses(output) == ["FAILED"]
