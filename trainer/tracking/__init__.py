@@ -1,10 +1,10 @@
 """Recording a run in MLflow: nothing here imports mlflow or torch until a run is opened."""
 
-from trainer.tracking.ends import Stale, end_run, stale_runs
 from trainer.tracking.environment import environment_tags
 from trainer.tracking.inputs import DatasetInput
 from trainer.tracking.refusal import StoreError, answering
 from trainer.tracking.replay import send
+from trainer.tracking.stale import Stale, end_run, stale_runs
 from trainer.tracking.store import default_uri, prepare_experiment
 from trainer.tracking.tracker import NullTracker, Tracker, open_tracker
 

@@ -1,0 +1,1 @@
+"""MLflow's web pages on a finished sweep, in a headless Chromium."""
