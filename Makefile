@@ -23,7 +23,7 @@ SWEEP_READER ?= resident
 comma := ,
 space := $() $()
 
-.PHONY: help install install-test data demo sweep-demo bench bench-gpu bench-scale bench-data test test-gpu lint icons clean
+.PHONY: help install install-test docker-check data demo sweep-demo bench bench-gpu bench-scale bench-data test test-gpu lint icons clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +78,10 @@ bench-gpu: $(INSTALLED)  ## the same on a GPU, beside the roofline (5 minutes); 
 
 bench-scale: $(INSTALLED)  ## what 1, 2 and 4 ranks cost (6 minutes); SCALE=--write puts it into docs/benchmarks.md
 	$(BIN)/python -m benchmarks.scale $(SCALE)
+
+docker-check: install-test  ## build both images with buildah, without a daemon, and train in one (root; 30 minutes, 35 GB)
+	{ command -v buildah && command -v debootstrap; } >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends buildah debootstrap; }
+	$(BIN)/python -m tests.docker.check
 
 icons: install-test  ## build IconHome again from its pinned npm package (5 minutes) and compare the archive's hash
 	mkdir -p build && cd build && (test -f iconify-json-2.2.535.tgz || npm pack --silent @iconify/json@2.2.535)

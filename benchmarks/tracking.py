@@ -1,39 +1,166 @@
-"""What recording costs a step: python -m benchmarks.tracking [--down]
+"""What tracking costs a training loop, whatever the server does: `python -m benchmarks.tracking [--write]` (5 minutes)
 
-Prints the time of Tracker.log with eight metrics, called every 20 ms while the sender thread delivers to a fresh sqlite
-store; with --down, to a server that refuses the connection.
+One process a condition: no tracking, and an MLflow server that is healthy, frozen (SIGSTOP), down, or flapping behind a
+proxy that refuses connections and loses answers. They train in turn, one block of steps each a round, so that all of
+them see the same machine; a ratio is taken within its round. Every step records eight metrics, the system is sampled.
 """
 
+import argparse
+import json
+import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 
+import torch
+
+from benchmarks.report import machine, spread, write
+from tests.tracking.server.proxy import Proxy
+from tests.tracking.server.real import MlflowServer
 from trainer.settings import Tracking
 from trainer.tracking import open_tracker
 
-CALLS = 500
+CONDITIONS = ("no tracking", "healthy", "frozen", "down", "flapping")
+METRICS = 8
+NOBODY = "http://127.0.0.1:9"
 
 
-def main(down: bool) -> None:
-    """Measure and print; times in microseconds."""
+def work(uri: str, folder: Path, steps: int) -> None:
+    """Train a block of steps for every line on stdin, and answer with what it took: seconds; calls in microseconds."""
+    from torchvision.models import resnet18
+
+    torch.set_num_threads(1)
+    network = resnet18(num_classes=65)
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
+    images, labels = torch.randn(6, 3, 64, 64), torch.arange(6)
+    settings = Tracking(uri=uri or None, enabled=bool(uri))
+    tracker = open_tracker(settings, folder, folder.name, None, True, folder.parent, deadline=1.0)
+    tracker.start()
+    step = 0
+    for _ in sys.stdin:
+        calls: list[float] = []
+        wall, cpu = time.perf_counter(), time.process_time()
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(network(images), labels)
+            loss.backward()
+            optimizer.step()
+            before = time.perf_counter()
+            tracker.log(step, {f"loss/{number}": float(loss.detach()) + number for number in range(METRICS)})
+            calls.append(1e6 * (time.perf_counter() - before))
+            step += 1
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        print(json.dumps({"wall": wall, "cpu": cpu, "calls": calls}), flush=True)
+    tracker.close("KILLED")
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[dict[str, str]]:
+    """The address of each condition, empty without tracking; the servers end with the context."""
+    with ExitStack() as stack:
+        for name in ("healthy", "frozen"):
+            (folder / name).mkdir()
+        healthy, frozen = MlflowServer.plain(folder / "healthy").up(), MlflowServer.plain(folder / "frozen").up()
+        stack.callback(healthy.down)
+        stack.callback(frozen.down)
+        frozen.freeze()
+        proxy, done = Proxy(healthy.port), threading.Event()
+        flapper = threading.Thread(target=_flap, args=(proxy, done))
+        flapper.start()
+        stack.callback(flapper.join)
+        stack.callback(done.set)
+        yield dict(zip(CONDITIONS, ("", healthy.uri, frozen.uri, NOBODY, proxy.uri), strict=True))
+
+
+def _flap(proxy: Proxy, done: threading.Event) -> None:
+    """Five seconds away, five seconds there with every second answer lost."""
+    proxy.cut_share = 0.5
+    while not done.wait(5):
+        proxy.refusing = not proxy.refusing
+
+
+class Worker:
+    """The process of one condition; it rests between its turns."""
+
+    def __init__(self, name: str, uri: str, folder: Path, steps: int) -> None:
+        words = [sys.executable, "-m", "benchmarks.tracking", "--work", uri, str(folder / "runs" / name), str(steps)]
+        log = (folder / f"{name}.log").open("w")
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+
+    def turn(self) -> dict[str, float]:
+        """One block: wall and CPU seconds, and the median and the 99th percentile of a call (microseconds)."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        told = json.loads(self._process.stdout.readline())
+        calls = sorted(told["calls"])
+        return {"wall": told["wall"], "cpu": told["cpu"], "call": median(calls), "slow": calls[int(0.99 * len(calls))]}
+
+    def end(self) -> None:
+        """No more turns."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def measure(rounds: int, steps: int, folder: Path) -> dict[str, list[dict[str, float]]]:
+    """The turns of every condition; the first round is not counted, and every round starts with another condition."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in CONDITIONS}
+    with servers(folder) as uris:
+        workers = {name: Worker(name, uri, folder, steps) for name, uri in uris.items()}
+        for number in range(rounds + 1):
+            first = number % len(CONDITIONS)
+            for name in CONDITIONS[first:] + CONDITIONS[:first]:
+                turn = workers[name].turn()
+                if number > 0:
+                    found[name].append(turn)
+        for worker in workers.values():
+            worker.end()
+    return found
+
+
+def table(found: dict[str, list[dict[str, float]]], steps: int) -> str:
+    """Medians and quartiles over the rounds, as Markdown."""
+    plain = found["no tracking"]
+    lines = ["| server | CPU ms a step | CPU / no tracking | wall / no tracking | a call, µs | p99 of a call, µs |"]
+    lines.append("|---|---|---|---|---|---|")
+    for name, turns in found.items():
+        cells = [spread([1e3 * turn["cpu"] / steps for turn in turns], 2)]
+        for key in ("cpu", "wall"):
+            ratios = [turn[key] / other[key] for turn, other in zip(turns, plain, strict=True)]
+            cells.append(spread(ratios, 4))
+        cells += [spread([turn[key] for turn in turns], 0) for key in ("call", "slow")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tracking", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=50, help="steps of a block")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--work", nargs=3, metavar=("URI", "FOLDER", "STEPS"), help="be one of the processes")
+    options = parser.parse_args()
+    if options.work:
+        uri, folder, steps = options.work
+        return work(uri, Path(folder), int(steps))
     with tempfile.TemporaryDirectory() as name:
-        settings = Tracking(uri="http://127.0.0.1:9" if down else None)
-        tracker = open_tracker(settings, Path(name), "benchmark", None, True, Path(name), deadline=5.0)
-        tracker.start()
-        times = []
-        for step in range(CALLS):
-            metrics = {f"loss/{k}": 1.0 / (step + k + 1) for k in range(8)}
-            start = time.perf_counter()
-            tracker.log(step, metrics)
-            times.append(1e6 * (time.perf_counter() - start))
-            time.sleep(0.02)
-        tracker.close("FINISHED")
-    times.sort()
-    where = "server down" if down else "sqlite"
-    print(f"{where}: n {CALLS}, median {median(times):.0f} us, mean {mean(times):.0f} us, p99 {times[-5]:.0f} us")
+        found = measure(options.rounds, options.steps, Path(name))
+    where = machine(("torch", "mlflow"))
+    head = f"`python -m benchmarks.tracking` on {where} {options.rounds} rounds of {options.steps} steps."
+    text = f"{head}\n\n{table(found, options.steps)}"
+    print(text)
+    if options.write:
+        write("tracking", text)
+    return None
 
 
 if __name__ == "__main__":
-    main("--down" in sys.argv)
+    main()

@@ -15,7 +15,7 @@ SMALL = {
     "data.target": "line",
     "data.source_eval_limit": "40",
     "data.batch_size": "4",
-    "output": "/runs",
+    "output": "/home/trainer/runs",
     "train.save_every": "2",
     "train.eval_every": "1000",
     "train.log_every": "1",
@@ -51,7 +51,7 @@ def leaks(buildah: Buildah, image: str, pip: HostPip) -> None:
 
 
 class Trial:
-    """A container of the trainer's image; chroot isolation knows no volumes, so /data and /runs are the image's own."""
+    """A container of the trainer's image. What lies in a volume (/data, /runs) cannot be seen from outside it."""
 
     def __init__(self, buildah: Buildah) -> None:
         self.buildah = buildah
@@ -89,14 +89,18 @@ class Trial:
         """SIGTERM to the container's first process alone, as `docker stop` sends it; the same command continues."""
         words = self.buildah.command("run", self.container, "--", *self._entrypoint(self.container), *training(1000, 1))
         process = subprocess.Popen(words, env=self.buildah.environment, text=True, stderr=subprocess.PIPE)
-        runs = Path(self.buildah("mount", self.container)) / "runs"
-        deadline = time.monotonic() + 240
-        while not list(runs.rglob("seed1-*/checkpoints/step_*")):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "no checkpoint came"
-            time.sleep(0.1)
-        os.kill(first_process(process.pid), signal.SIGTERM)
-        code = process.wait(120)
+        runs = Path(self.buildah("mount", self.container)) / "home/trainer/runs"
+        try:
+            deadline = time.monotonic() + 240
+            while not list(runs.rglob("seed1-*/checkpoints/step_*")):
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline, "no checkpoint came"
+                time.sleep(0.1)
+            os.kill(first_process(process.pid), signal.SIGTERM)
+            code = process.wait(120)
+        finally:
+            if process.poll() is None:
+                os.kill(first_process(process.pid), signal.SIGKILL)
         assert code == 75, f"exit code {code}: {process.communicate()}"
         newest = max(int(path.name[5:]) for path in runs.rglob("seed1-*/checkpoints/step_*"))
         done = self._run(self.container, *self._entrypoint(self.container), *training(newest + 2, 1))

@@ -19,7 +19,7 @@ PATIENCE = 90.0
 """Seconds for a page on a busy machine."""
 ALONE = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars")
-NO_ASSISTANT = "localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false')"
+ASSISTANT = "[data-component-id='mlflow.assistant.chat_panel.close']"
 CURVES = """
 const curves = [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data || []);
 const wanted = curves.filter(curve => curve.metricKey === arguments[0]);
@@ -40,7 +40,6 @@ def chromium(width: int = 1600, height: int = 1300) -> Iterator["Pages"]:
         raise FileNotFoundError("Chromium or its driver is missing: apt-get install chromium chromium-driver")
     options.binary_location = program
     driver = webdriver.Chrome(options=options, service=Service(tool))
-    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": NO_ASSISTANT})
     try:
         yield Pages(driver)
     finally:
@@ -112,5 +111,9 @@ class Pages:
         return found
 
     def picture(self, path: Path) -> None:
-        """What the window shows, as PNG."""
+        """What the window shows, as PNG, without the panel that MLflow opens beside it."""
+        for button in self._driver.find_elements(By.CSS_SELECTOR, ASSISTANT):
+            button.click()
+        self.wait(lambda: not self._driver.find_elements(By.CSS_SELECTOR, ASSISTANT), "the assistant to go")
+        time.sleep(1)  # the charts take its place
         assert self._driver.save_screenshot(str(path))
