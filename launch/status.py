@@ -8,7 +8,7 @@ from launch.command_line import Parser
 from launch.plan import Plan
 from launch.state import Name, Standing, standing
 from trainer.errors import UserError
-from trainer.tracking.children import Child, children
+from trainer.tracking.history import History, Record
 from trainer.tracking.progress import Progress
 
 FROM_MLFLOW: Mapping[str, Name] = {"FINISHED": "done", "RUNNING": "running", "FAILED": "failed", "KILLED": "stopped"}
@@ -24,8 +24,7 @@ def main(words: list[str]) -> int:
     if options.parent or options.uri:
         if not (options.parent and options.uri):
             raise UserError("--parent RUN_ID and --uri URI belong together")
-        shown = [from_child(i, child) for i, child in enumerate(children(options.uri, options.parent))]
-        show(options.parent, shown)
+        show(options.parent, from_mlflow(options.uri, options.parent))
         return 0
     if options.sweep is None:
         return overview(options.output)
@@ -54,11 +53,19 @@ def standings(plan: Plan) -> list[Standing]:
     return [standing(plan, job, Progress(Path(job.folder)), known) for job in plan.jobs]
 
 
-def from_child(index: int, child: Child) -> Standing:
-    """A run as MLflow knows it."""
+def from_mlflow(uri: str, parent: str) -> list[Standing]:
+    """What MLflow knows of the runs below a parent run."""
+    history = History(uri)
+    runs = history.children(history.run(parent))
+    losses = history.series([run.run_id for run in runs], "loss/total")
+    return [from_record(i, run, max(losses[run.run_id], default=0)) for i, run in enumerate(runs)]
+
+
+def from_record(index: int, child: Record, step: int) -> Standing:
+    """A run as MLflow knows it; step: of its newest loss."""
     tags, steps = child.tags, int(child.params.get("train.steps", "0"))
     state = FROM_MLFLOW.get(child.status, "waiting")
-    step, accuracy = int(child.step), child.metrics.get("accuracy/target")
+    accuracy = child.metrics.get("accuracy/target")
     method = tags.get("sweep.method") or tags.get("method", child.name)
     task, seed = tags.get("sweep.task") or tags.get("task", ""), int(child.params.get("seed", "0"))
     reason = tags.get("sweep.reason", "")

@@ -12,12 +12,14 @@ from launch.plan import Job
 from trainer import exit_record
 from trainer.errors import CRASH, STOPPED, USER_ERROR, UserError
 from trainer.exit_record import ExitRecord
-from trainer.tracking.ended import end_dead_run
+from trainer.tracking import send
 
 DIED: Final = re.compile(rb"died with <Signals\.(SIG\w+)|Signal \d+ \((SIG\w+)\) received by PID")
 """What accelerate, and what torchrun writes of a process that was ended by a signal."""
 TAIL: Final = 100_000
 """Bytes at the end of a run's output that are looked through."""
+PATIENCE: Final = 20.0
+"""Seconds for MLflow to take the end of a dead run; what it does not take waits in the run's spool."""
 GENTLE: Final = ("SIGTERM", "SIGINT", "SIGUSR2")
 
 
@@ -75,4 +77,4 @@ def _tell(job: Job, status: str, node: int) -> None:
     """Close the run in MLflow, if it was left open there."""
     if node == 0:
         with contextlib.suppress(UserError):
-            end_dead_run(Path(job.folder), "KILLED" if status == "KILLED" else "FAILED")
+            send(Path(job.folder), seconds=PATIENCE, status=status)

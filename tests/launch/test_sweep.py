@@ -163,7 +163,7 @@ def test_a_store_that_is_away_is_one_sentence_and_nothing_is_started(
     arguments = [*words(digits, tmp_path), "--tracking.uri", "http://127.0.0.1:9"]
     assert main(["sweep", *arguments]) == USER_ERROR
     error = capsys.readouterr().err
-    assert error.startswith("error: MLflow at http://127.0.0.1:9 does not answer")
+    assert error.startswith("error: MLflow at http://127.0.0.1:9 cannot do this: it does not answer")
     assert "--tracking.enabled false" in error
     assert not list(tmp_path.rglob("sweep.json"))
     assert not list(tmp_path.rglob("checkpoints"))

@@ -40,7 +40,7 @@ def test_values_come_from_a_server_at_once_or_run_by_run(known: bool, value: flo
 
 def test_a_server_that_is_away_is_said_in_one_sentence(server: StubServer) -> None:
     server.down()
-    with pytest.raises(UserError, match=f"MLflow at {server.uri} does not give what was asked for: .*"):
+    with pytest.raises(UserError, match=f"MLflow at {server.uri} cannot do this: .*"):
         History(server.uri).run("a" * 32)
 
 

@@ -1,8 +1,7 @@
 """Reading what runs have recorded: runs, the children of a sweep, and metrics over time, many runs at a question."""
 
-import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from trainer.errors import UserError
 from trainer.tracking import store
+from trainer.tracking.refusal import answering
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
@@ -61,14 +61,14 @@ class History:
         if database is not None and not database.exists():
             raise UserError(f"There is no MLflow database {database}: name the store of the sweep with --uri.")
         store.quiet_environment()
-        with self._asking():
+        with answering(self.uri):
             from mlflow import MlflowClient
 
             self._client = MlflowClient(uri)
 
     def run(self, run_id: str) -> Record:
         """One run."""
-        with self._asking():
+        with answering(self.uri):
             return _record(self._client.get_run(run_id))
 
     def children(self, parent: Record) -> list[Record]:
@@ -76,7 +76,7 @@ class History:
         wanted = f"tags.`mlflow.parentRunId` = '{parent.run_id}'"
         found: list[Record] = []
         token: str | None = None
-        with self._asking():
+        with answering(self.uri):
             while True:
                 page = self._client.search_runs(
                     [parent.experiment], wanted, max_results=PAGE, order_by=["attributes.start_time"], page_token=token
@@ -89,7 +89,7 @@ class History:
     def series(self, run_ids: Sequence[str], key: str) -> dict[str, Series]:
         """A metric of many runs by step, in the order of the steps; of several values at a step the newest counts."""
         parts = [run_ids[i : i + RUNS_AT_ONCE] for i in range(0, len(run_ids), RUNS_AT_ONCE)]
-        with self._asking(), ThreadPoolExecutor(4) as pool:
+        with answering(self.uri), ThreadPoolExecutor(4) as pool:
             points = [point for part in pool.map(lambda part: self._points(part, key), parts) for point in part]
         found: dict[str, Series] = {run_id: {} for run_id in run_ids}
         for run_id, step, _, value in sorted(points, key=lambda point: point[1:3]):
@@ -98,7 +98,7 @@ class History:
 
     def publish(self, run_id: str, files: Sequence[Path], folder: str) -> None:
         """Make files artifacts of a run, in an artifact folder; those of the same name are replaced."""
-        with self._asking():
+        with answering(self.uri):
             for file in files:
                 self._client.log_artifact(run_id, str(file), folder)
 
@@ -142,24 +142,6 @@ class History:
             return None
         found = answer.json().get("metrics", [])
         return [(each["run_id"], int(each["step"]), int(each["timestamp"]), float(each["value"])) for each in found]
-
-    @contextlib.contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Turn what MLflow and the network raise into one sentence."""
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
-
-        try:
-            yield
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            said = " ".join(str(error).split())[:300]
-            where = without_password(self.uri)
-            raise UserError(f"MLflow at {where} does not give what was asked for: {said}") from error
-
-
-def without_password(uri: str) -> str:
-    """The address as it may be shown."""
-    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:***@", uri)
 
 
 def _record(run: "MlflowRun") -> Record:

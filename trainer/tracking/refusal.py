@@ -23,7 +23,7 @@ def answering(uri: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # requests, SQLAlchemy and MLflow have an error class for everything
-        raise StoreError(f"MLflow at {shown(uri)} does not take this: {reason(error)}") from error
+        raise StoreError(f"MLflow at {shown(uri)} cannot do this: {reason(error)}") from error
 
 
 def shown(uri: str) -> str:

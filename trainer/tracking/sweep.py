@@ -1,11 +1,12 @@
 """The parent run of a sweep in MLflow: made once, before any of its runs starts."""
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from trainer.errors import UserError
 from trainer.tracking import store
+from trainer.tracking.refusal import StoreError, answering
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -19,9 +20,9 @@ def open_sweep(uri: str, experiment: str, known: str | None, name: str, tags: Ma
         tags: `sweep.plan` among them finds a run again whose creation was never answered.
 
     Raises:
-        UserError: the store does not answer or refuses.
+        StoreError: the store does not answer or refuses.
     """
-    try:
+    with _or_without(uri):
         number = store.prepare_experiment(uri, experiment)
         from mlflow import MlflowClient
         from mlflow.entities import RunTag
@@ -34,18 +35,16 @@ def open_sweep(uri: str, experiment: str, known: str | None, name: str, tags: Ma
         client.log_batch(parent, tags=[RunTag(key, value) for key, value in tags.items()])
         client.update_run(parent, status="RUNNING")
         return parent
-    except Exception as error:  # a store has its own ways to fail; nothing was started, so all of them end here
-        raise _away(uri, error) from error
 
 
 def set_status(uri: str, parent: str, status: Status) -> None:
     """Set the parent run's status: RUNNING, or an end.
 
     Raises:
-        UserError: the store does not answer or refuses.
+        StoreError: the store does not answer or refuses.
     """
     store.quiet_environment()
-    try:
+    with answering(uri):
         from mlflow import MlflowClient
 
         client = MlflowClient(uri)
@@ -53,13 +52,15 @@ def set_status(uri: str, parent: str, status: Status) -> None:
             client.update_run(parent, status=status)
         else:
             client.set_terminated(parent, status=status)
-    except Exception as error:  # as above: a sentence, since the runs themselves are done
-        raise _away(uri, error) from error
 
 
-def _away(uri: str, error: Exception) -> UserError:
-    what = str(error).strip().partition("\n")[0][:300]
-    return UserError(
-        f"MLflow at {uri} does not answer or refuses ({type(error).__name__}: {what}): start it, name another store "
-        f"with --tracking.uri, or do without it: --tracking.enabled false"
-    )
+@contextlib.contextmanager
+def _or_without(uri: str) -> Iterator[None]:
+    """Say, where a store refuses, what else can be done: nothing was started yet."""
+    try:
+        with answering(uri):
+            yield
+    except StoreError as error:
+        raise StoreError(
+            f"{error}. Start it, name another store with --tracking.uri, or do without it: --tracking.enabled false"
+        ) from error

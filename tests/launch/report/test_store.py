@@ -14,7 +14,8 @@ from launch.report.writing import BEGIN, END
 from tests.launch.report.study import Child, Study
 from trainer.errors import UserError
 from trainer.tracking import history
-from trainer.tracking.history import History, without_password
+from trainer.tracking.history import History
+from trainer.tracking.refusal import shown
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def test_mistakes_are_one_sentence_and_64(
     for words, said in (
         ([], "name one sweep"),
         ([str(tmp_path)], "is no folder of a sweep"),
-        (["--parent", "f" * 32, "--uri", study.uri], "does not give what was asked for"),
+        (["--parent", "f" * 32, "--uri", study.uri], "cannot do this"),
         (["--parent", "f" * 32, "--uri", f"sqlite:///{tmp_path}/none.db"], "There is no MLflow database"),
         ([*store, "--no-upload", "--docs", str(docs)], "must have one line"),
     ):
@@ -148,10 +149,10 @@ def test_a_plan_that_was_never_started_has_no_report(tmp_path: Path) -> None:
 
 def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     shutil.copy(__file__, tmp_path / "mlflow.db")
-    with pytest.raises(UserError, match="does not give what was asked for"):
+    with pytest.raises(UserError, match="cannot do this"):
         History(f"sqlite:///{tmp_path}/mlflow.db").run("f" * 32)
 
 
 def test_passwords_are_not_shown() -> None:
-    assert without_password("postgresql://ann:secret@db/mlflow") == "postgresql://ann:***@db/mlflow"
-    assert without_password("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
+    assert shown("postgresql://ann:secret@db/mlflow") == "postgresql://ann:***@db/mlflow"
+    assert shown("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
