@@ -6,6 +6,7 @@ from pathlib import Path
 from launch import record, start, study
 from launch.command_line import Parser
 from launch.plan import Job, Plan
+from trainer.tracking import owes, send
 
 DESCRIPTION = """Plan the runs of methods x tasks x seeds, make their parent run in MLflow, and start those that are not
 finished. The same command again continues: finished runs are kept, the others go on from their checkpoints.
@@ -30,6 +31,7 @@ def main(words: list[str]) -> int:
         return 0
     plan = record.prepare(asked)
     _strangers(plan, jobs)
+    _deliver(jobs)
     if not pending:
         record.close_parent(plan, "FINISHED")
         print(f"nothing is left to do; python -m launch report {plan.folder}")
@@ -66,6 +68,13 @@ def _strangers(plan: Plan, jobs: Sequence[Job]) -> None:
     if others:
         print(f"finished outside of this sweep, and therefore not in its report: {', '.join(others)}. ", end="")
         print("Sweeps of one --name share a parent run; another --output starts them anew.")
+
+
+def _deliver(jobs: Sequence[Job]) -> None:
+    """Finished runs whose last records MLflow did not take in time: send them now, or say how to."""
+    for job in jobs:
+        if job.finished and owes(Path(job.folder)) and not send(Path(job.folder)):
+            print(f"run {job.index}: MLflow has not taken all; later: python -m trainer.tracking {job.folder}")
 
 
 def _near(folder: str) -> str:

@@ -12,7 +12,7 @@ from launch.plan import Job
 from trainer import exit_record
 from trainer.errors import CRASH, STOPPED, USER_ERROR, UserError
 from trainer.exit_record import ExitRecord
-from trainer.tracking import send
+from trainer.tracking import owes, send
 
 DIED: Final = re.compile(rb"died with <Signals\.(SIG\w+)|Signal \d+ \((SIG\w+)\) received by PID")
 """What accelerate, and what torchrun writes of a process that was ended by a signal."""
@@ -38,6 +38,8 @@ def verdict(job: Job, path: Path, log: Path, start: int, code: int, asked: str |
         text = f"done, but {job.folder} has no summary: the settings are not those of the plan; run the sweep again"
         found = _say(path, USER_ERROR, text, node)
     if found is not None:
+        if node == 0:
+            _deliver(job)
         return found.code
     name = _signal(log, start, code)
     if asked and (name in GENTLE or name is None):
@@ -71,6 +73,13 @@ def _say(path: Path, code: int, message: str, node: int) -> ExitRecord:
             path.unlink(missing_ok=True)
             exit_record.write(path, mine)
     return mine
+
+
+def _deliver(job: Job) -> None:
+    """What the run itself could not send in time is tried once more."""
+    if owes(Path(job.folder)):
+        with contextlib.suppress(UserError):
+            send(Path(job.folder))
 
 
 def _tell(job: Job, status: str, node: int) -> None:

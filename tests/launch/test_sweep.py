@@ -95,16 +95,12 @@ def test_stopped_and_killed_sweeps_go_on_bit_for_bit(
             assert run.data.tags["mlflow.parentRunId"] == after["toy"].info.run_id == plan.parent
             assert steps_of(output, run) == list(range(1, 61)), "every step once, in order"
 
-    again = start(arguments)
-    said, _ = again.communicate(timeout=120)
-    assert again.returncode == 0
+    assert main(["sweep", *arguments]) == 0
+    said = capsys.readouterr().out
     assert said.count("# finished: run") == 2
     assert "nothing is left to do" in said
-
-    other = start([*arguments, "--name", "other"])
-    said, _ = other.communicate(timeout=120)
-    assert other.returncode == 0
-    assert "finished outside of this sweep, and therefore not in its report: 0, 1." in said
+    assert main(["sweep", *arguments, "--name", "other"]) == 0
+    assert "finished outside of this sweep, and therefore not in its report: 0, 1." in capsys.readouterr().out
 
     alone = tmp_path / "alone"
     job = plan.jobs[0]

@@ -3,7 +3,7 @@
 from trainer.tracking.environment import environment_tags
 from trainer.tracking.inputs import DatasetInput
 from trainer.tracking.refusal import StoreError, answering
-from trainer.tracking.replay import send
+from trainer.tracking.replay import owes, send
 from trainer.tracking.stale import Stale, end_run, stale_runs
 from trainer.tracking.store import default_uri, prepare_experiment
 from trainer.tracking.tracker import NullTracker, Tracker, open_tracker
@@ -19,6 +19,7 @@ __all__ = [
     "end_run",
     "environment_tags",
     "open_tracker",
+    "owes",
     "prepare_experiment",
     "send",
     "stale_runs",

@@ -41,3 +41,12 @@ def send(folder: Path, uri: str | None = None, seconds: float = 60.0, status: st
         return sender.finish(seconds)
     finally:
         spool.close()
+
+
+def owes(folder: Path) -> bool:
+    """Whether a run that has ended recorded something that MLflow has not taken; no question to MLflow."""
+    state, log = folder / "tracking" / "state.json", folder / "tracking" / "spool.jsonl"
+    if not log.exists() or not (folder / "tracking" / "address.json").exists():
+        return False
+    known = json.loads(state.read_text()) if state.exists() else {}
+    return int(known.get("sent", 0)) < log.stat().st_size or bool(known.get("late"))
