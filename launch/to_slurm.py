@@ -45,7 +45,8 @@ def states(plan: Plan) -> dict[int, tuple[Name, str]]:
             reason = f"{where}{f', {state.reason}' if state.reason else ''}"
             found[index] = ("waiting" if state.waits else "running", reason)
         elif state.state != "COMPLETED" and exit_record.read(plan.exits / f"{index}.json") is None:
-            found[index] = ("failed", f"{where}: {state.state} {state.reason}".strip())
+            cancelled = state.state == "CANCELLED"
+            found[index] = ("stopped" if cancelled else "failed", f"{where}: {state.state}")
     return found
 
 

@@ -39,17 +39,17 @@ def submit(plan: Plan, pending: Sequence[Job], options: Options) -> str:
     Every array is recorded in <plan folder>/slurm.json as soon as Slurm has it, so that nothing is submitted twice.
 
     Returns:
-        Slurm's number of the first new array; empty if all these runs are in the queue already.
+        Slurm's number of the first new array; of the newest one if all these runs are in the queue already.
 
     Raises:
         UserError: no Slurm here, or it refused; the sentence says what was submitted before.
     """
     elements = missing(plan, pending)
+    done = Submitted.read(plan)
     if not elements:
-        return ""
+        return done.arrays[-1].job if done.arrays else ""
     for folder in (plan.logs, plan.exits):
         folder.mkdir(parents=True, exist_ok=True)
-    done = Submitted.read(plan)
     new: list[Array] = []
 
     def take(command: Command, offset: int, part: list[int]) -> str:

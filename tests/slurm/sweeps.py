@@ -79,3 +79,9 @@ def children(output: Path) -> list[tuple[str, int]]:
     with contextlib.closing(sqlite3.connect(output / "mlflow.db")) as store:
         parents = "select run_uuid from tags where key = 'mlflow.parentRunId'"
         return store.execute(f"select status, count(*) from runs where run_uuid in ({parents}) group by 1").fetchall()
+
+
+def status(plan: Plan) -> str:
+    """Of the parent run in MLflow."""
+    with contextlib.closing(sqlite3.connect(plan.uri.removeprefix("sqlite:///"))) as store:
+        return str(store.execute("select status from runs where run_uuid = ?", (plan.parent,)).fetchone()[0])

@@ -75,6 +75,7 @@ def test_the_report_waits_for_the_last_element(spent: Night) -> None:
     ends = [cluster.field(spent.name(number), "EndTime") for number in range(14)]
     assert cluster.field(report, "StartTime") >= max(ends)
     assert (spent.plan.logs / f"report-{report}.out").exists()
+    assert sweeps.status(spent.plan) == "FAILED"  # 12 and 13
 
 
 def test_every_run_is_once_in_mlflow_and_so_is_every_step(spent: Night) -> None:

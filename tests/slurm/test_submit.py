@@ -1,5 +1,6 @@
 """How a sweep becomes sbatch commands, and how Slurm's answers are read: against stand-ins of Slurm's commands."""
 
+import dataclasses
 import json
 import os
 import shlex
@@ -8,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from launch.plan import Job, Plan
-from launch.slurm import queue
+from launch.slurm import finish, queue
 from launch.slurm.arrays import Array, Submitted, compressed, split
 from launch.slurm.options import Options
 from launch.slurm.stop import stop
 from launch.slurm.submit import SCRIPTS, preview, submit
+from trainer import exit_record
 from trainer.errors import UserError
+from trainer.exit_record import ExitRecord
 
 PLENTY = Options(
     gpus=2, nodes=2, cpus=8, memory="64G", time="12:00:00", partition="long", account="me", limit=4, retries=2
@@ -123,7 +126,7 @@ def test_what_slurm_still_has_is_not_submitted_again(plan: Plan, slurm: Stand) -
     slurm.says("squeue", "0|RUNNING|None|0|0|n1|\n1|FAILED|NonZeroExitCode|17920|3|n1|\n2|PENDING|Priority|0|1||")
     assert submit(plan, list(plan.jobs[:4]), Options()) == "9"
     assert slurm.calls("sbatch")[2][2] == "--array=1,3"
-    assert submit(plan, [plan.jobs[0]], Options()) == ""
+    assert submit(plan, [plan.jobs[0]], Options()) == "9"
     assert len(slurm.calls("sbatch")) == 4
 
 
@@ -177,6 +180,21 @@ def test_a_stop_lets_running_runs_save(plan: Plan, slurm: Stand) -> None:
     slurm.says("squeue", "0|RUNNING|None|0|0|n1|\n1|COMPLETED|None|0|0|n1|\n2|PENDING|Priority|0|0||")
     assert stop(plan) == [0, 2]
     assert slurm.calls("scancel") == [
-        ["--quiet", "8", "7_2"],
+        ["--quiet", "7_2"],
         ["--quiet", "--batch", "--signal=TERM", "7_0"],
     ]
+
+
+def test_the_parent_run_gets_the_status_of_what_is_left(plan: Plan, tmp_path: Path) -> None:
+    runs = [tmp_path / f"run{n}" for n in range(2)]
+    jobs = tuple(dataclasses.replace(job, folder=str(run)) for job, run in zip(plan.jobs, runs, strict=False))
+    plan = dataclasses.replace(plan, jobs=jobs)
+    for run in runs:
+        run.mkdir()
+    (runs[0] / "summary.json").touch()
+    exit_record.write(plan.exits / "1.json", ExitRecord(75, "stopped", 0, ""))
+    assert finish.status(plan) == "KILLED"
+    exit_record.write(plan.exits / "1.json", ExitRecord(70, "broke", 0, ""))
+    assert finish.status(plan) == "FAILED"
+    (runs[1] / "summary.json").touch()
+    assert finish.status(plan) == "FINISHED"

@@ -1,0 +1,34 @@
+"""What the report job does first: gives the sweep's parent run in MLflow its status, since nothing waits for an array."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from launch.plan import Plan
+from launch.record import close_parent
+from trainer import exit_record
+from trainer.errors import STOPPED, USER_ERROR, UserError
+
+
+def status(plan: Plan) -> Literal["FINISHED", "FAILED", "KILLED"]:
+    """FINISHED if all runs are, FAILED if one broke or could not start, KILLED if the others were only stopped."""
+    left = [job for job in plan.jobs if not job.finished]
+    records = [exit_record.read(plan.exits / f"{job.index}.json") for job in left]
+    if any(record is not None and record.code not in (0, STOPPED) for record in records):
+        return "FAILED"
+    return "KILLED" if left else "FINISHED"
+
+
+def main(words: list[str]) -> int:
+    """python -m launch.slurm.finish PLAN_FOLDER."""
+    try:
+        plan = Plan.read(Path(words[0]))
+        close_parent(plan, status(plan))
+    except UserError as error:
+        print(f"error: the parent run keeps its status: {error}", file=sys.stderr)
+        return USER_ERROR
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
