@@ -1,4 +1,4 @@
-"""What the report job does first: gives the sweep's parent run in MLflow its status, since nothing waits for an array."""
+"""Gives a sweep's parent run its status in MLflow; the report job does it, since nobody waits for an array."""
 
 import sys
 from pathlib import Path

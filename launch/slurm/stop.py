@@ -9,8 +9,8 @@ def stop(plan: Plan) -> list[int]:
     """Take waiting runs out of the queue and ask running ones to save a checkpoint and end; returns their numbers.
 
     A running one is asked through its script (SIGTERM to the script alone), so that it has all the time it needs: a
-    plain scancel kills it after the cluster's KillWait, 30 s by default. It ends as FAILED with code 75. The report job stays: it
-    reports what there is and closes the parent run.
+    plain scancel kills it after the cluster's KillWait, 30 s by default. It ends as FAILED with code 75. The report job
+    stays: it reports what there is and closes the parent run.
 
     Raises:
         UserError: Slurm cannot be asked.
