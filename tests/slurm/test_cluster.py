@@ -74,7 +74,8 @@ def test_the_report_waits_for_the_last_element(spent: Night) -> None:
     cluster.wait_for("the report", lambda: cluster.field(report, "JobState") in queue.ENDED)
     ends = [cluster.field(spent.name(number), "EndTime") for number in range(14)]
     assert cluster.field(report, "StartTime") >= max(ends)
-    assert (spent.plan.logs / f"report-{report}.out").exists()
+    said = (spent.plan.logs / f"report-{report}.out").read_text()
+    assert cluster.field(report, "JobState") == "COMPLETED", said
     assert sweeps.status(spent.plan) == "FAILED"  # 12 and 13
 
 
