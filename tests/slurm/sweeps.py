@@ -17,6 +17,8 @@ from trainer.main import main
 DOMAINS = ("mnist", "mnistm", "optdigits", "font")
 TASKS = [(source, target) for source in DOMAINS for target in DOMAINS if source != target]
 STEPS = 24
+MEASURED = {"seconds", "ms_per_step", "memory_mb"}
+"""Keys of a summary that differ between any two runs: time and memory."""
 
 
 def words(root: Path, output: Path, source: str, target: str, method: str = "hda_toalign", **options: str) -> list[str]:
@@ -44,9 +46,9 @@ def _job(index: int, line: list[str]) -> Job:
 
 
 def outcome(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What must not depend on interruptions: the summary without the time, and the last state."""
+    """What must not depend on interruptions: the summary without what it measured of the machine, and the last state."""
     summary = json.loads((folder / "summary.json").read_text())
-    return {key: value for key, value in summary.items() if key != "seconds"}, runs.checkpoint(folder, STEPS)
+    return {key: value for key, value in summary.items() if key not in MEASURED}, runs.checkpoint(folder, STEPS)
 
 
 def alone(root: Path, output: Path, task: tuple[str, str]) -> Path:
