@@ -3,6 +3,8 @@
 One process a condition: no tracking, and an MLflow server that is healthy, frozen (SIGSTOP), down, or flapping behind a
 proxy that refuses connections and loses answers. They train in turn, one block of steps each a round, so that all of
 them see the same machine; a ratio is taken within its round. Every step records eight metrics, the system is sampled.
+"Tracking" is the CPU time of the calls and of all threads but the training's, over that of the training itself: on one
+thread, so that nothing else is in it.
 """
 
 import argparse
@@ -44,18 +46,22 @@ def work(uri: str, folder: Path, steps: int) -> None:
     step = 0
     for _ in sys.stdin:
         calls: list[float] = []
-        wall, cpu = time.perf_counter(), time.process_time()
+        recording = 0.0
+        wall, cpu, training = time.perf_counter(), time.process_time(), time.thread_time()
         for _ in range(steps):
             optimizer.zero_grad()
             loss = torch.nn.functional.cross_entropy(network(images), labels)
             loss.backward()
             optimizer.step()
-            before = time.perf_counter()
-            tracker.log(step, {f"loss/{number}": float(loss.detach()) + number for number in range(METRICS)})
+            value = float(loss.detach())
+            before, busy = time.perf_counter(), time.thread_time()
+            tracker.log(step, {f"loss/{number}": value + number for number in range(METRICS)})
+            recording += time.thread_time() - busy
             calls.append(1e6 * (time.perf_counter() - before))
             step += 1
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(json.dumps({"wall": wall, "cpu": cpu, "calls": calls}), flush=True)
+        training = time.thread_time() - training - recording
+        print(json.dumps({"wall": wall, "cpu": cpu, "training": training, "calls": calls}), flush=True)
     tracker.close("KILLED")
 
 
@@ -93,14 +99,14 @@ class Worker:
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
 
     def turn(self) -> dict[str, float]:
-        """One block: wall and CPU seconds, and the median and the 99th percentile of a call (microseconds)."""
+        """One block: wall, CPU and training seconds, and the median and 99th percentile of a call (microseconds)."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         told = json.loads(self._process.stdout.readline())
-        calls = sorted(told["calls"])
-        return {"wall": told["wall"], "cpu": told["cpu"], "call": median(calls), "slow": calls[int(0.99 * len(calls))]}
+        calls = sorted(told.pop("calls"))
+        return told | {"call": median(calls), "slow": calls[int(0.99 * len(calls))]}
 
     def end(self) -> None:
         """No more turns."""
@@ -128,13 +134,14 @@ def measure(rounds: int, steps: int, folder: Path) -> dict[str, list[dict[str, f
 def table(found: dict[str, list[dict[str, float]]], steps: int) -> str:
     """Medians and quartiles over the rounds, as Markdown."""
     plain = found["no tracking"]
-    lines = ["| server | CPU ms a step | CPU / no tracking | wall / no tracking | a call, µs | p99 of a call, µs |"]
-    lines.append("|---|---|---|---|---|---|")
+    lines = ["| server | CPU ms a step | tracking, % | CPU / no tracking | wall / no tracking | a call, µs | p99, µs |"]
+    lines.append("|---|---|---|---|---|---|---|")
     for name, turns in found.items():
         cells = [spread([1e3 * turn["cpu"] / steps for turn in turns], 2)]
+        cells.append(spread([100 * (turn["cpu"] / turn["training"] - 1) for turn in turns], 2))
         for key in ("cpu", "wall"):
             ratios = [turn[key] / other[key] for turn, other in zip(turns, plain, strict=True)]
-            cells.append(spread(ratios, 4))
+            cells.append(spread(ratios, 3))
         cells += [spread([turn[key] for turn in turns], 0) for key in ("call", "slow")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
