@@ -46,7 +46,7 @@ def _job(index: int, line: list[str]) -> Job:
 
 
 def outcome(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What must not depend on interruptions: the summary without what it measured of the machine, and the last state."""
+    """What interruptions must not change: the summary without what it measured of the machine, and the last state."""
     summary = json.loads((folder / "summary.json").read_text())
     return {key: value for key, value in summary.items() if key not in MEASURED}, runs.checkpoint(folder, STEPS)
 
