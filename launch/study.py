@@ -123,7 +123,7 @@ def _refuse_equal(members: list[Member]) -> None:
     for member in members:
         before = first.setdefault(run_folder(member.run), member)
         if before is not member:
-            what = f"{title(member.run)} {task_name(member.run)} seed {member.run.seed}"
+            what = f"{config.title(member.run)} {task_name(member.run)} seed {member.run.seed}"
             raise UserError(f"{member.where} and {before.where} name the same run: {what}; leave one of them out")
 
 
@@ -138,12 +138,7 @@ def _job(index: int, member: Member, uri: str) -> Job:
     run, where = member.run, ["--tracking.uri", uri] if uri else []
     folder = str(run_folder(run).absolute())
     words = (*member.words, *where)
-    return Job(index, title(run), task_name(run), run.seed, config.identity(run), folder, words, run.train.steps)
-
-
-def title(run: Run) -> str:
-    """The method's name in tables."""
-    return str(run.method.title or run.method.name)
+    return Job(index, config.title(run), task_name(run), run.seed, config.identity(run), folder, words, run.train.steps)
 
 
 def task_name(run: Run) -> str:

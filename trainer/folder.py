@@ -16,7 +16,7 @@ from typing import Final
 
 from trainer import durable
 from trainer.alive import started
-from trainer.config import dump, identity
+from trainer.config import dump, identity, title
 from trainer.errors import UserError
 from trainer.settings import Run
 
@@ -49,7 +49,7 @@ class Owner:
 def run_folder(run: Run) -> Path:
     """Where a run keeps everything: output/dataset/source-target/method/seed<seed>-<identity>."""
     task = f"{'+'.join(run.data.source)}-{run.data.target}"
-    parts = (run.data.dataset, task, run.method.title or run.method.name, f"seed{run.seed}-{identity(run)}")
+    parts = (run.data.dataset, task, title(run), f"seed{run.seed}-{identity(run)}")
     return run.output.joinpath(*map(_safe, parts))
 
 

@@ -6,17 +6,12 @@ import os
 from pathlib import Path
 
 from trainer import manifest
-from trainer.config import identity
+from trainer.config import identity, title
 from trainer.data.listing import Listing
 from trainer.errors import Crash, UserError
 from trainer.images import Images
 from trainer.settings import Run
 from trainer.tracking import DatasetInput
-
-
-def title(run: Run) -> str:
-    """The method's name in tables."""
-    return str(run.method.title or run.method.name)
 
 
 def place_in_sweep(run: Run, task: str) -> dict[str, str]:

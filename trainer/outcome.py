@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from trainer import durable
-from trainer.config import identity
+from trainer.config import identity, title
 from trainer.images import Images
-from trainer.lineage import checkpoint_tags, title
+from trainer.lineage import checkpoint_tags
 from trainer.loop import Loop
 from trainer.settings import Run
 from trainer.tracking import NullTracker, Tracker

@@ -18,13 +18,13 @@ from torch import Tensor
 from trainer import methods, tracking
 from trainer.batch import Batch, Labelled, Unlabelled
 from trainer.checkpoint import Checkpoints, Loaded
-from trainer.config import flatten
+from trainer.config import flatten, title
 from trainer.distributed import Ranks
 from trainer.errors import UserError
 from trainer.folder import open_run_folder
 from trainer.global_batch import BOTH, GlobalBatch, shares
 from trainer.images import Images, open_images
-from trainer.lineage import datasets, failure, place_in_sweep, title
+from trainer.lineage import datasets, failure, place_in_sweep
 from trainer.loop import Loop
 from trainer.methods.base import Method
 from trainer.models.backbone import Backbone, build_backbone

@@ -8,11 +8,11 @@ import tyro
 from trainer.config.assign import apply
 from trainer.config.entries import Entry, from_file, from_words
 from trainer.config.ranges import problems, validate
-from trainer.config.resolved import dump, flatten, identity
+from trainer.config.resolved import dump, flatten, identity, title
 from trainer.errors import UserError
 from trainer.settings import Run
 
-__all__ = ["Run", "dump", "flatten", "identity", "read", "validate"]
+__all__ = ["Run", "dump", "flatten", "identity", "read", "title", "validate"]
 
 EXAMPLE = "python trainer/main.py --method.name {} --data.root data --data.source art --data.target clipart"
 

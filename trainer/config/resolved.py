@@ -30,6 +30,11 @@ NOT_IDENTITY: Final = (
 machine; data.lists is not, because it says which images are used."""
 
 
+def title(run: Run) -> str:
+    """The method's name in tables."""
+    return str(run.method.title or run.method.name)
+
+
 def flatten(run: Run) -> dict[str, object]:
     """Every setting under its dotted name, in the order of the dataclasses: {'data.batch_size': 36, ...}."""
     return _flatten(run, "")
