@@ -71,14 +71,13 @@ class Family:
             meanwhile()
             time.sleep(LOOK)
         asked, patience = self.asked is not None, time.monotonic() + PATIENCE
-        while rest := alive_below(os.getpid()):
+        while rest := descendants():
             for process in rest if not asked or time.monotonic() > patience else ():
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(signal.SIGTERM if not asked else signal.SIGKILL)
             asked = True
             meanwhile()
             time.sleep(LOOK)
-        reap()
         meanwhile()
         return self._process.returncode
 
@@ -90,21 +89,13 @@ class Family:
                 os.killpg(self._process.pid, signal.SIGINT if again else signal.SIGTERM)
 
 
-def reap() -> None:
-    """Let go of the children of this process that have ended: orphans that it took over."""
+def descendants() -> list[psutil.Process]:
+    """The processes below this one. What has ended is let go of first; until then it counts, since a process whose
+    threads are still ending keeps its files and locks."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-
-
-def alive_below(pid: int) -> list[psutil.Process]:
-    """The descendants of a process that still run; one that has ended and waits to be reaped does not."""
-    found = []
-    for process in psutil.Process(pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+    return psutil.Process().children(recursive=True)
 
 
 def _of_a_parent(parent: int) -> Callable[[], None]:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from trainer.errors import STOPPED, USER_ERROR
 from trainer.folder import claim
 
 TASKS = "--tasks", "mnist-font,font-mnist"
-LONG = {"train__steps": "60", "train__eval_every": "20", "train__save_every": "5"}
+LONG = {"train__steps": "120", "train__eval_every": "60", "train__save_every": "10"}
 
 
 def words(root: Path, output: Path, **options: str) -> list[str]:
@@ -36,6 +37,18 @@ def start(arguments: list[str]) -> "subprocess.Popen[str]":
     environment = runs.environment() | {"PYTHONPATH": str(runs.REPOSITORY), "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "0"}
     command = [sys.executable, "-m", "launch", "sweep", *arguments]
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def wait_for_both(sweep: "subprocess.Popen[str]", output: Path, step: int) -> None:
+    """Both runs have come so far; older checkpoints are deleted meanwhile."""
+    deadline = time.monotonic() + 240
+    while True:
+        paths = [path for path in output.glob("digits4/*/*/*/checkpoints/step_*") if int(path.name[5:]) >= step]
+        if len({path.parent for path in paths}) == 2:
+            return
+        assert sweep.poll() is None, "the sweep ended before it could be stopped"
+        assert time.monotonic() < deadline, "no checkpoint came"
+        time.sleep(0.02)
 
 
 def in_mlflow(output: Path) -> dict[str, Run]:
@@ -61,7 +74,7 @@ def test_stopped_and_killed_sweeps_go_on_bit_for_bit(
 
     first = start(arguments)
     with nodes.reaped(first):  # type: ignore[arg-type]
-        runs.wait_for_checkpoint(first, output, 5)  # type: ignore[arg-type]
+        wait_for_both(first, output, 10)
         first.send_signal(signal.SIGINT)
         said, _ = first.communicate(timeout=120)
     assert first.returncode == STOPPED, said
@@ -75,7 +88,7 @@ def test_stopped_and_killed_sweeps_go_on_bit_for_bit(
     second = start([*arguments, "--slots", "2"])
     plan = Plan.read(output / "sweeps/toy")
     with nodes.reaped(second):  # type: ignore[arg-type]
-        runs.wait_for_checkpoint(second, output, 25)  # type: ignore[arg-type]
+        wait_for_both(second, output, 50)
         everybody = nodes.family(second)  # type: ignore[arg-type]
         second.kill()
         second.communicate()
@@ -93,7 +106,7 @@ def test_stopped_and_killed_sweeps_go_on_bit_for_bit(
         if name != "toy":
             assert run.info.run_id == before[name].info.run_id
             assert run.data.tags["mlflow.parentRunId"] == after["toy"].info.run_id == plan.parent
-            assert steps_of(output, run) == list(range(1, 61)), "every step once, in order"
+            assert steps_of(output, run) == list(range(1, 121)), "every step once, in order"
 
     assert main(["sweep", *arguments]) == 0
     said = capsys.readouterr().out
@@ -106,7 +119,7 @@ def test_stopped_and_killed_sweeps_go_on_bit_for_bit(
     job = plan.jobs[0]
     assert runs.launch([*job.words, "--output", str(alone), "--tracking.enabled", "false"]).returncode == 0
     saved = {"whole": alone, "broken": Path(job.folder)}
-    runs.assert_identical(*(runs.checkpoint(folder, 60) for folder in saved.values()))
+    runs.assert_identical(*(runs.checkpoint(folder, 120) for folder in saved.values()))
     outcomes = [json.loads(next(folder.rglob("summary.json")).read_text()) for folder in saved.values()]
     assert outcomes[0]["target_accuracy"] == outcomes[1]["target_accuracy"]
 
@@ -118,7 +131,7 @@ def status(plan: Plan, capsys: pytest.CaptureFixture[str]) -> list[str]:
     assert plan.parent is not None
     assert main(["status", "--parent", plan.parent, "--uri", plan.uri]) == 0
     alone = capsys.readouterr().out
-    for line in ("mnist>font", "60/60"):
+    for line in ("mnist>font", "120/120"):
         assert line in files
         assert line in alone
     assert "2 done" in alone
