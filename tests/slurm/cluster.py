@@ -30,15 +30,19 @@ def end(folder: Path) -> None:
 
 def call(*words: str) -> str:
     """What a command of Slurm prints."""
-    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=300).stdout.strip()
 
 
-def wait_for(what: str, found: Callable[[], object], seconds: float = 600) -> None:
-    """Return as soon as something is so."""
+def wait_for(what: str, found: Callable[[], object], every: float = 0.25, seconds: float = 600) -> None:
+    """Return as soon as something is so.
+
+    Args:
+        every: seconds between two looks; short ones are for files, since every question to Slurm is a process.
+    """
     deadline = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < deadline, f"waited in vain: {what}\n{call('squeue', '--states=all', '--array')}"
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def field(job: str, name: str) -> str:
@@ -87,7 +91,7 @@ def hold(folder: Path, runs: Mapping[str, Path], step: int) -> None:
             del left[job]
         return not left
 
-    wait_for(f"checkpoint {step} of {', '.join(left)}", catch)
+    wait_for(f"checkpoint {step} of {', '.join(left)}", catch, every=0.02)
 
 
 def let_go(folder: Path, job: str) -> None:

@@ -114,7 +114,9 @@ def test_twelve_by_hand_in_the_same_second_on_one_new_database(
     given = ["--array=0-11", "--nodelist=n1", "--gres=none", "--cpus-per-task=1"]
     array = cluster.call("sbatch", "--parsable", *given, str(script), *sweeps.by_hand(digits, tmp_path / "runs"))
     names = [f"{array}_{number}" for number in range(12)]
-    cluster.wait_for("the array", lambda: all(cluster.field(name, "JobState") in queue.ENDED for name in names))
+    cluster.wait_for(
+        "the array", lambda: cluster.call("squeue", "--noheader", "--states=PD,R,CG", f"--jobs={array}") == ""
+    )
     assert [cluster.field(name, "JobState") for name in names] == ["COMPLETED"] * 12
     assert len(list((tmp_path / "runs/digits4").rglob("summary.json"))) == 12
     assert len(list(tmp_path.glob("slurm-*_*.out"))) == 12
