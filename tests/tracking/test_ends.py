@@ -130,7 +130,7 @@ def test_an_open_run_is_ended_once(output: Path) -> None:
 
 
 def test_a_store_that_cannot_answer_is_one_sentence(output: Path) -> None:
-    with pytest.raises(StoreError, match=r"^MLflow at sqlite.* does not take this: .*Run with id=0+ not found$"):
+    with pytest.raises(StoreError, match=r"^MLflow at sqlite.* cannot do this: .*Run with id=0+ not found$"):
         end_run(default_uri(output), "0" * 32, "FAILED")
     with pytest.raises(StoreError, match=r"^MLflow at http://127.0.0.1:9 .* does not answer \(connection refused\)$"):
         stale_runs("http://127.0.0.1:9")
