@@ -1,10 +1,11 @@
-"""The report of a sweep from the command line: python -m launch report PLAN_FOLDER"""
+"""The report of a sweep from the command line: python -m launch report SWEEP"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from launch.plan import PLAN, Plan
+from launch import sweeps
+from launch.command_line import Parser
 from launch.report import report
 from trainer.errors import USER_ERROR, UserError
 
@@ -34,15 +35,11 @@ def main(words: list[str]) -> int:
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m launch report", description="Tables and plots of a sweep, from MLflow alone."
-    )
-    parser.add_argument(
-        "plan", nargs="?", type=Path, metavar="PLAN_FOLDER", help="folder of the sweep (holds sweep.json)"
-    )
-    parser.add_argument("--parent", help="instead of the folder: MLflow id of the sweep's parent run")
+    parser = Parser("report", "Tables and plots of a sweep, from MLflow alone.")
+    sweeps.add_options(parser)
+    parser.add_argument("--parent", help="instead of a sweep's name: MLflow id of its parent run")
     parser.add_argument("--uri", help="MLflow store, with --parent")
-    parser.add_argument("--folder", type=Path, help="where the files go (default: PLAN_FOLDER/report, or report)")
+    parser.add_argument("--folder", type=Path, help="where the files go (default: report, in the sweep's folder)")
     parser.add_argument("--no-upload", action="store_true", help="do not log the files to the parent run")
     parser.add_argument("--docs", type=Path, help="also write the report between the markers of this Markdown page")
     parser.add_argument("--command", default="make sweep-demo", help="with --docs: the command that the page names")
@@ -51,16 +48,14 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 def place(options: argparse.Namespace) -> tuple[str, str, Path]:
     """Store, parent run and folder of the report."""
-    if options.plan is not None and options.parent is None:
-        if not (options.plan / PLAN).exists():
-            raise UserError(f"{options.plan} is no folder of a sweep: {options.plan / PLAN} is missing")
-        plan = Plan.read(options.plan)
+    if options.parent is None:
+        plan = sweeps.find_plan(options.sweep, options.output)
         if plan.parent is None:
-            raise UserError(f"the sweep in {options.plan} has no parent run yet: start it with python -m launch sweep")
-        return options.uri or plan.uri, plan.parent, options.folder or options.plan / "report"
-    if options.plan is None and options.parent and options.uri:
+            raise UserError(f"the sweep in {plan.folder} has no parent run: it was not tracked, or not started yet")
+        return options.uri or plan.uri, plan.parent, options.folder or Path(plan.folder) / "report"
+    if options.sweep is None and options.uri:
         return options.uri, options.parent, options.folder or Path("report")
-    raise UserError("name one sweep: its folder, or --parent RUN_ID together with --uri STORE")
+    raise UserError("name one sweep: by its name or folder, or by --parent RUN_ID together with --uri STORE")
 
 
 def run(words: list[str]) -> int:

@@ -127,8 +127,10 @@ def test_mistakes_are_one_sentence_and_64(
     docs.write_text("no markers")
     store = ["--parent", study.parent, "--uri", study.uri, "--folder", str(tmp_path / "out")]
     for words, said in (
-        ([], "name one sweep"),
-        ([str(tmp_path)], "is no folder of a sweep"),
+        (["--output", str(tmp_path)], "name a sweep; sweeps in"),
+        ([str(tmp_path), "--output", str(tmp_path)], "there is no sweep"),
+        (["demo", "--parent", "f" * 32, "--uri", study.uri], "name one sweep"),
+        (["--parents", "f" * 32], "did you mean --parent?"),
         (["--parent", "f" * 32, "--uri", study.uri], "cannot do this"),
         (["--parent", "f" * 32, "--uri", f"sqlite:///{tmp_path}/none.db"], "There is no MLflow database"),
         ([*store, "--no-upload", "--docs", str(docs)], "must have one line"),
@@ -143,7 +145,7 @@ def test_mistakes_are_one_sentence_and_64(
 
 def test_a_plan_that_was_never_started_has_no_report(tmp_path: Path) -> None:
     Plan("demo", str(tmp_path), "sqlite:///x.db", "uda", None, ()).write()
-    with pytest.raises(UserError, match="has no parent run yet"):
+    with pytest.raises(UserError, match="has no parent run: it was not tracked"):
         main([str(tmp_path)])
 
 
