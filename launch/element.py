@@ -1,5 +1,6 @@
 """One run of a sweep in the foreground, to its end: what a sweep starts in every slot, and Slurm in every element."""
 
+import argparse
 import os
 import shlex
 import signal
@@ -36,21 +37,29 @@ def main(words: list[str]) -> int:
     study.add_options(parser)
     parser.usage = "python -m launch element PLAN_FOLDER INDEX [...] | element --task INDEX --config FILE ... [...]"
     options, others = parser.split(words)
-    signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)  # a request that comes before the run is kept for it
-    if options.parent_process:
-        die_with_parent(options.parent_process)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)  # a request that comes before the run is kept for it
+    try:
+        if options.parent_process:
+            die_with_parent(options.parent_process)
+        plan, job = wanted(options, others, parser.usage)
+        how = shlex.split(options.accelerate) if options.accelerate is not None else launch_file(options.processes)
+        return run(plan, job, how, options.tee)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def wanted(options: argparse.Namespace, others: list[str], usage: str) -> tuple[Plan, Job]:
+    """The run that is meant: of a plan, or, without one, of the sweep that the words describe."""
     if options.task is not None:
         asked = study.read_plan(options, others)
-        (wanted,) = asked.select([options.task])
+        (job,) = asked.select([options.task])
         plan = record.prepare(asked)
-        job = next(job for job in plan.jobs if job.folder == wanted.folder)
-    elif len(others) == 2 and others[1].isdecimal():
+        return plan, next(planned for planned in plan.jobs if planned.folder == job.folder)
+    if len(others) == 2 and others[1].isdecimal():
         plan = Plan.read(Path(others[0]))
         (job,) = plan.select([int(others[1])])
-    else:
-        raise UserError(f"name the folder of a sweep and the index of a run, or --task INDEX; usage: {parser.usage}")
-    how = shlex.split(options.accelerate) if options.accelerate is not None else launch_file(options.processes)
-    return run(plan, job, how, options.tee)
+        return plan, job
+    raise UserError(f"name the folder of a sweep and the index of a run, or --task INDEX; usage: {usage}")
 
 
 def launch_file(processes: int) -> list[str]:

@@ -14,8 +14,12 @@ LAUNCHED: Final = ("ACCELERATE_DYNAMO_BACKEND", "TORCHELASTIC_RUN_ID")
 
 
 def stop_with_launcher(environment: Mapping[str, str] = os.environ) -> None:
-    """SIGTERM for this process when its parent dies, if the parent is accelerate or torchrun; nothing elsewhere."""
+    """SIGTERM for this process when its parent dies, if the parent is accelerate or torchrun; nothing elsewhere.
+
+    Whoever started the launcher may have blocked the signal, and a process inherits that.
+    """
     if any(name in environment for name in LAUNCHED):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         die_with_parent(os.getppid())
 
 
