@@ -126,6 +126,11 @@ def test_of_several_ranks_the_one_that_failed_is_named(digits: Path, tmp_path: P
     assert left(path).message == "ZeroDivisionError: on rank 1"
 
 
+def without_requests() -> None:
+    """SIGTERM is blocked from here on, as it may be where a launcher is started."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
 def test_a_run_outlives_a_shell_but_not_a_launcher(tmp_path: Path) -> None:
     """Only a launcher's death is a reason to stop: a run in the background of a shell goes on when that is gone."""
     code = (
@@ -136,7 +141,8 @@ def test_a_run_outlives_a_shell_but_not_a_launcher(tmp_path: Path) -> None:
         parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}, sys.argv[1]]).wait()"
         path = tmp_path / name
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ACCELERATE_")}
-        process = subprocess.Popen([sys.executable, "-c", parent, str(path)], env=environment | variables)
+        command = [sys.executable, "-c", parent, str(path)]
+        process = subprocess.Popen(command, env=environment | variables, preexec_fn=without_requests)
         while not path.exists():
             assert process.poll() is None
         (child,) = nodes.family(process)
