@@ -18,5 +18,10 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if optional.needs_missing(collection_path) else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The file that takes longest, and mostly waits, goes first, so that nobody waits for it at the end."""
+    items.sort(key=lambda item: "test_cluster.py" not in item.nodeid)
+
+
 def pytest_report_header() -> list[str]:
     return [f"not installed, tests that import it are left out: {name}" for name in optional.missing()]
