@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from trainer import durable
 from trainer.errors import UserError
 
 PLAN: Final = "sweep.json"
@@ -63,9 +64,8 @@ class Plan:
         """The plan as <folder>/sweep.json, in one move."""
         path = Path(self.folder) / PLAN
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(dataclasses.asdict(self), indent=1))
-        return draft.replace(path)
+        durable.replace(path, json.dumps(dataclasses.asdict(self), indent=1).encode())
+        return path
 
     @classmethod
     def read(cls, folder: Path) -> "Plan":

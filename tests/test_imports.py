@@ -19,7 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "rng": set(),
     "alive": set(),
     "stopping": set(),
-    "exit_record": set(),
+    "exit_record": {"durable"},
     "orphan": set(),
     "schedules": set(),
     "global_batch": set(),
@@ -72,7 +72,18 @@ ALLOWED: dict[str, set[str]] = {
     | {"models", "optimizer", "profiled_images", "resumption", "step_profile", "stopping", "tracking", "watchdog"},
     "lost_peer": set(),
     "main": {"errors", "settings", "config", "exit_record", "lost_peer", "orphan", "session"},
-    "launch": {"errors", "settings", "config", "data", "exit_record", "folder", "orphan", "tracking", "launch"},
+    "launch": {
+        "errors",
+        "settings",
+        "config",
+        "data",
+        "durable",
+        "exit_record",
+        "folder",
+        "orphan",
+        "tracking",
+        "launch",
+    },
 }
 ONLY_HERE = {"accelerate": {"distributed"}, "deepspeed": {"distributed"}, "mlflow": {"tracking"}, "nvidia": {"data"}}
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from trainer import durable
+
 VARIABLE: Final = "TRAINER_EXIT_FILE"
 """Environment variable with the path of the record; without it none is written."""
 
@@ -56,9 +58,7 @@ def write(path: Path, mine: ExitRecord) -> None:
             fcntl.flock(guard, fcntl.LOCK_EX)
         there = read(path)
         if there is None or there.weight < mine.weight:
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps(asdict(mine)))
-            draft.replace(path)
+            durable.replace(path, json.dumps(asdict(mine)).encode())
 
 
 def read(path: Path) -> ExitRecord | None:

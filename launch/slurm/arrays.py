@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from launch.plan import Plan
+from trainer import durable
 
 RECORD: Final = "slurm.json"
 
@@ -41,10 +42,7 @@ class Submitted:
 
     def write(self, plan: Plan) -> None:
         """The record, in one move."""
-        path = Path(plan.folder) / RECORD
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(dataclasses.asdict(self), indent=1))
-        draft.replace(path)
+        durable.replace(Path(plan.folder) / RECORD, json.dumps(dataclasses.asdict(self), indent=1).encode())
 
 
 def compressed(numbers: Iterable[int]) -> str:
