@@ -6,23 +6,27 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.fixtures import fill
 from tests.losses import given
+from trainer.global_batch import GlobalBatch
 from trainer.losses.domain import binary_domain_loss
 from trainer.losses.entropy import domain_weights, pooled_entropy_weights
-from trainer.models.multilinear import outer_product
+from trainer.models.multilinear import RandomProduct, outer_product
 from trainer.models.reversal import reverse_gradient
 
 LAMBDA = torch.tensor(0.37, dtype=torch.float64)
 
 
 def loss(features: Tensor, logits: Tensor, entropy: bool, detached: bool) -> Tensor:
-    """As methods/_adversarial.py puts it together, with a linear discriminator."""
+    """As methods/_adversarial.py puts it together, with a linear discriminator of 30 inputs."""
     p = logits.softmax(1)
     seen = outer_product(features, p.detach())
     weight = 0.3 * torch.sin(0.2 + 0.37 * torch.arange(30, dtype=torch.float64))
     scores = reverse_gradient(seen, LAMBDA) @ weight[:, None]
     kind = SimpleNamespace(entropy=entropy, entropy_offset=1.0, entropy_detached=detached, alignment="binary")
-    return binary_domain_loss(scores, domain_weights(p, LAMBDA, given.ROWS, given.OVER, kind), given.ROWS, shift=0)
+    rows = len(features) // 2
+    weights = domain_weights(p, LAMBDA, rows, GlobalBatch(rows, rows), kind)
+    return binary_domain_loss(scores, weights, rows, shift=0)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,32 @@ def test_golden(entropy: bool, detached: bool, value: float, to_features: float,
     first, second = torch.autograd.grad(found, (features, logits), allow_unused=True, materialize_grads=True)
     assert first.norm().item() == pytest.approx(to_features, abs=1e-8)
     assert second.norm().item() == pytest.approx(to_logits, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("entropy", "value", "to_features", "to_logits"),
+    [
+        (False, 0.781015959332052, 0.012211373852573173, 0.0),
+        (True, 0.7824111246383991, 0.012510268598426872, 0.007850043712238734),
+    ],
+    ids=["CDAN", "CDAN+E"],
+)
+def test_authors_functions_on_other_inputs(entropy: bool, value: float, to_features: float, to_logits: float) -> None:
+    """thuml/CDAN c904cd3 pytorch/loss.py CDAN and Entropy, run in float64."""
+    inputs = fill((10, 6), 0.35, 2.0).requires_grad_(), fill((10, 5), 1.15, 1.7).requires_grad_()
+    given.assert_golden(lambda f, g: loss(f, g, entropy, False), inputs, (value, to_features, to_logits), 1e-14)
+
+
+def test_the_randomised_map() -> None:
+    """thuml/CDAN c904cd3 pytorch/network.py RandomLayer, run in float64; and what it is for: inner products, about."""
+    product = RandomProduct(7, 6, 33).double()
+    product.of_features, product.of_probabilities = fill((7, 33), 0.4), fill((6, 33), 1.4)
+    f, p = fill((20, 7), 0.3, 1.3), fill((20, 6), 0.9, 2.5)
+    assert product(f, p).norm().item() == pytest.approx(4.710186467776711, rel=1e-13)
+    torch.manual_seed(0)
+    wide = RandomProduct(7, 6, 100_000).double()(f, p)
+    exact = outer_product(f, p)
+    torch.testing.assert_close(wide @ wide.T, exact @ exact.T, atol=0.05 * exact.square().sum(1).max().item(), rtol=0)
 
 
 def test_the_map_is_class_major() -> None:

@@ -8,6 +8,7 @@ from tests.losses import given
 from trainer.losses.kernels import gaussian_kernel, gaussian_kernels
 from trainer.losses.mean_discrepancy import Estimator, mean_discrepancy, offset
 from trainer.methods.jan import WIDTHS
+from trainer.models.adversary import Adversary
 
 FORMS = {
     ("tllib", "linear", False): (2.12096351, 1.33227526, None),
@@ -27,6 +28,17 @@ FRESH = {
     ("xlearn", "quadratic", True): (-0.61829793879253, 0.0598815423822908, 0.0194744378130573),
     ("xlearn", "linear", True): (-1.99600701342597, 0.207358678357061, 0.130383893079583),
 }
+ADVERSARIAL: dict[Estimator, list[float]] = {
+    "quadratic": [
+        -0.42271975390352,
+        0.06054003426290433,
+        0.020817271693951565,
+        0.17090615654076813,
+        0.11983839568203418,
+    ],
+    "linear": [-1.983736839318433, 0.2253074308381759, 0.14376217117492146, 0.7897557375575419, 1.0106046573831717],
+}
+"""Value, and the gradients' norms: features, logits, both maps."""
 
 
 def estimate(
@@ -54,6 +66,26 @@ def test_authors_functions_on_other_inputs(case: tuple[str, Estimator, bool]) ->
     loss = estimate(f, g, *case, 10)
     found = loss.item(), *given.norms(loss, f, *([g] if case[2] else []))
     assert found == pytest.approx([value for value in FRESH[case] if value is not None], rel=1e-13, abs=1e-13)
+
+
+@pytest.mark.parametrize("estimator", ADVERSARIAL)
+def test_the_adversarial_option(estimator: Estimator) -> None:
+    """TLlib c4aa59eb tllib/alignment/jan.py with its Theta, run in float64; both maps climb."""
+    f, g = fill((20, 7), 0.3, 1.3).requires_grad_(), fill((20, 6), 0.9, 2.5).requires_grad_()
+    maps = Adversary(7).double(), Adversary(6).double()
+    for number, map_ in enumerate(maps):
+        map_.theta.weight.data += fill(map_.theta.weight.shape, 0.2 + number, 0.1)
+    thetas = [map_.theta.weight for map_ in maps]
+
+    def loss() -> torch.Tensor:
+        kernel = gaussian_kernels(maps[0](f)) * gaussian_kernel(maps[1](g.softmax(1)), WIDTHS["tllib"])
+        return mean_discrepancy(kernel, 10, estimator) + offset(10, 10)
+
+    before = loss()
+    assert [before.item(), *given.norms(before, f, g, *thetas)] == pytest.approx(ADVERSARIAL[estimator], rel=1e-13)
+    for theta, gradient in zip(thetas, torch.autograd.grad(loss(), thetas), strict=True):
+        theta.data -= 1e-3 * gradient
+    assert loss() > before
 
 
 @pytest.mark.parametrize("estimator", ["linear", "quadratic"])

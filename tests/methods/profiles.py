@@ -12,7 +12,9 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 WIDEST = 32
 
 
-VARIANTS: dict[str, tuple[str, dict[str, bool]]] = {
+VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
+    "cdan randomised": ("cdan", {"discriminate": "randomised"}),
+    "jan adversarial": ("jan", {"adversarial": True}),
     "metaalign_gvb second order": ("metaalign_gvb", {"second_order": True}),
     "metaalign_gvb released": ("metaalign_gvb", {"released": True}),
 }

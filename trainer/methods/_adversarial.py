@@ -25,7 +25,7 @@ from trainer.models.backbone import Backbone
 from trainer.models.decomposition import Weights, channel_weights, task_features
 from trainer.models.discriminator import Discriminator
 from trainer.models.heads import HeadOutput
-from trainer.models.multilinear import outer_product
+from trainer.models.multilinear import RandomProduct, outer_product
 
 
 class Adversarial(base.Method):
@@ -35,8 +35,10 @@ class Adversarial(base.Method):
     class Config(base.Method.Config):
         """Settings of an adversarial method."""
 
-        discriminate: Literal["features", "predictions", "outer"] = "predictions"
-        """What the discriminator sees: features, softmax predictions, or the outer product of both (CDAN)."""
+        discriminate: Literal["features", "predictions", "outer", "randomised"] = "predictions"
+        """What the discriminator sees: features, predictions, or their product (CDAN), whole (outer) or randomised."""
+        random_width: int = 1024
+        """Width of the randomised product."""
         entropy: bool = False
         """Weigh samples by exp(-entropy) of their prediction, normalised per domain (entropy conditioning)."""
         entropy_offset: float = 0.0
@@ -78,14 +80,21 @@ class Adversarial(base.Method):
 
     def __init__(self, config: Config, backbone: Backbone, sizes: base.Sizes, sync_bn: bool = True) -> None:
         super().__init__(config, backbone, sizes, sync_bn)
+        if config.discriminate == "randomised":
+            self.random_product = RandomProduct(self.bottleneck.width, self.classes, config.random_width)
         self.discriminator = batch_norm.convert(self.build_discriminator(self.bottleneck.width), sync_bn)
 
     def build_discriminator(self, width: int) -> nn.Module:
         """The discriminator over features of this width, called as Discriminator is."""
         config = self.config
-        inputs = {"features": width, "predictions": self.classes, "outer": width * self.classes}[config.discriminate]
+        inputs = {
+            "features": width,
+            "predictions": self.classes,
+            "outer": width * self.classes,
+            "randomised": config.random_width,
+        }
         return Discriminator(
-            inputs,
+            inputs[config.discriminate],
             outputs=1 if config.alignment == "binary" else 2,
             hidden=config.hidden,
             dropout=config.dropout,
@@ -146,10 +155,7 @@ class Adversarial(base.Method):
             over: the global batch.
         """
         config = self.config
-        seen = probabilities if config.discriminate == "predictions" else features
-        if config.discriminate == "outer":
-            seen = outer_product(features, probabilities.detach())
-        score = self.discriminator(seen, progress.coefficients["reversal"], over)
+        score = self.discriminator(self.seen(features, probabilities), progress.coefficients["reversal"], over)
         weights = domain_weights(probabilities, progress.coefficients["entropy_reversal"], split, over, config)
         if config.alignment == "binary":
             loss = domain.binary_domain_loss(score.logits, weights, split, config.log_shift)
@@ -160,3 +166,15 @@ class Adversarial(base.Method):
             size = full(cast(Tensor, score.bridge)).abs()
             losses["domain_bridge"] = config.domain_bridge_weight * over.mean(size)
         return losses
+
+    def seen(self, features: Tensor, probabilities: Tensor) -> Tensor:
+        """What the discriminator sees of features [n, C] and probabilities [n, K]."""
+        match self.config.discriminate:
+            case "features":
+                return features
+            case "predictions":
+                return probabilities
+            case "outer":
+                return outer_product(features, probabilities.detach())
+            case "randomised":
+                return self.random_product(features, probabilities.detach())  # type: ignore[no-any-return]

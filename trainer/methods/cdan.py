@@ -23,8 +23,8 @@ class Method(Adversarial):
         """Layers between the pooled feature and the classifier."""
         init: Init = "xavier"
         """First weights of bottleneck, classifier and discriminator."""
-        discriminate: Literal["features", "predictions", "outer"] = "outer"
-        """What the discriminator sees: features, softmax predictions, or the outer product of both (CDAN)."""
+        discriminate: Literal["features", "predictions", "outer", "randomised"] = "outer"
+        """What the discriminator sees: features, predictions, or their product (CDAN), whole (outer) or randomised."""
         entropy_offset: float = 1.0
         """Added to exp(-entropy): 1 in CDAN+E, 0 in GVB and HDA."""
         log_shift: float = 0.0

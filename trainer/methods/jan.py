@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainer.losses.kernels import gaussian_kernel
 from trainer.losses.mean_discrepancy import Estimator
 from trainer.losses.precision import full
-from trainer.methods import dan
+from trainer.methods import base, dan
+from trainer.models.adversary import Adversary
+from trainer.models.backbone import Backbone
 from trainer.models.bottleneck import Layers
 
 WIDTHS = {"tllib": 2 * 0.92**2, "xlearn": 1.68}
@@ -19,7 +21,7 @@ WIDTHS = {"tllib": 2 * 0.92**2, "xlearn": 1.68}
 class Method(dan.Method):
     """Long et al. 2017, Joint Adaptation Network: L = CE + JMMD, the kernel of DAN times one of the predictions.
 
-    As in TLlib tllib/alignment/jan.py without its adversarial option; gradient flows through both factors.
+    As in TLlib tllib/alignment/jan.py; gradient flows through both factors.
     """
 
     @dataclass(frozen=True)
@@ -32,10 +34,19 @@ class Method(dan.Method):
         """Statistics of a training batch: of each domain by itself, or joint over both."""
         estimator: Estimator = "quadratic"
         """Estimate of the discrepancy: linear in the rows (neighbours) or quadratic (all pairs)."""
+        adversarial: bool = False
+        """A linear map before each kernel that drives the discrepancy up (the paper's JAN-A)."""
 
     config: Config
+
+    def __init__(self, config: Config, backbone: Backbone, sizes: base.Sizes, sync_bn: bool = True) -> None:
+        super().__init__(config, backbone, sizes, sync_bn)
+        if config.adversarial:
+            self.discriminator = nn.ModuleList(Adversary(width) for width in (self.bottleneck.width, self.classes))
 
     def kernel(self, features: Tensor, logits: Tensor) -> Tensor:
         """The product of both kernels."""
         predictions = torch.softmax(full(logits), dim=1)
+        if self.config.adversarial:
+            features, predictions = self.discriminator[0](features), self.discriminator[1](predictions)
         return super().kernel(features, logits) * gaussian_kernel(predictions, WIDTHS[self.config.form])
