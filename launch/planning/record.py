@@ -40,7 +40,12 @@ def prepare(plan: Plan) -> Plan:
 
 def open_parent(plan: Plan) -> str:
     """The id of the sweep's parent run in MLflow, now RUNNING."""
-    tags = {"sweep.name": plan.name, "sweep.plan": plan.folder, "sweep.size": str(len(plan.jobs))}
+    tags = {
+        "sweep.name": plan.name,
+        "sweep.plan": plan.folder,
+        "sweep.size": str(len(plan.jobs)),
+        "sweep.tasks": ", ".join(dict.fromkeys(job.task for job in plan.jobs)),
+    }
     return open_sweep(plan.uri, plan.experiment, plan.parent, plan.name, tags)
 
 

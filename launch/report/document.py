@@ -33,7 +33,7 @@ def facts(sweep: Sweep) -> list[Block]:
 
 def part(dataset: str, sweep: Sweep) -> list[Block]:
     """Tables and figures of one data set."""
-    rows, tasks = methods(sweep.of(dataset)), columns(dataset, sweep.tasks(dataset))
+    rows, tasks = methods(sweep.of(dataset)), columns(dataset, sweep.tasks(dataset), sweep.planned)
     return [
         Heading(2, dataset),
         sections.accuracies(dataset, rows, tasks),

@@ -19,7 +19,7 @@ def long_form(sweep: Sweep) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEAD)
     for dataset in sweep.datasets:
-        names = columns(dataset, sweep.tasks(dataset))
+        names = columns(dataset, sweep.tasks(dataset), sweep.planned)
         for method in methods(sweep.of(dataset)):
             for one in method.results:
                 cost = [number(one.milliseconds), number(one.memory)]

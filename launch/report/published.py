@@ -1,9 +1,11 @@
 """The published numbers, and to which of our rows they may be compared."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import mean
 from typing import Final
 
 from launch.report.table import Method
@@ -65,6 +67,12 @@ def counterpart(dataset: str, method: Method) -> dict[str, float] | None:
             return None
     names = {name.casefold(): row for name, row in office_home().items()}
     return names.get(ROWS.get(method.title, method.title).casefold())
+
+
+def average(row: Mapping[str, float], tasks: Mapping[str, str]) -> float:
+    """The published mean over these columns: as printed where they are all, else computed from the row."""
+    columns = list(tasks.values())
+    return row["Avg"] if set(columns) == set(row) - {"Avg"} else mean(row[column] for column in columns)
 
 
 def _read(name: str) -> list[dict[str, str]]:

@@ -86,6 +86,11 @@ class Sweep:
         """The results of a data set."""
         return tuple(result for result in self.results if result.dataset == dataset)
 
+    @property
+    def planned(self) -> frozenset[str]:
+        """The tasks of the sweep, started or not, of all its data sets; empty where the parent run does not say."""
+        return frozenset(filter(None, self.parent.tags.get("sweep.tasks", "").split(", ")))
+
     def tasks(self, dataset: str) -> list[str]:
         """The tasks of a data set that were started, finished or not."""
         started = {(one.dataset, one.task) for one in self.results} | {

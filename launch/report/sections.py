@@ -7,14 +7,15 @@ from launch.report import published
 from launch.report.blocks import Block, Table, Text, without_empty_columns
 from launch.report.cost import costs
 from launch.report.published import counterpart
-from launch.report.results import RULES, SCORES, Result, Sweep, chosen_by
+from launch.report.results import SCORES, Result, Sweep, chosen_by
 from launch.report.table import RESPECIFIED, Cell, Method, Row
 
 EXPLAINED: Final = (
     "Target accuracy in percent on all target images; mean and, from two seeds on, ± standard deviation over n seeds. "
     "last: after the last step. label-free: the evaluation with the highest score im (information maximisation), which "
     "needs no target label. oracle: the best evaluation by target labels, an upper bound nobody can choose. A cell "
-    "without a finished run is empty; a mean is over all tasks, of the seeds that have them all."
+    "without a finished run is empty; a mean is over all columns, of the seeds that have them all. Methods whose runs "
+    "were evaluated once have the row last alone."
 )
 NAMES: Final = {"im": "IM", "snd": "SND", "bnm": "BNM", "entropy": "entropy"}
 
@@ -26,8 +27,8 @@ def accuracies(dataset: str, methods: Sequence[Method], tasks: Mapping[str, str]
         known = counterpart(dataset, method)
         if known is not None:
             cells = [f"{known[column]:.1f}" for column in tasks.values()]
-            rows.append((method.title, "published", "", *cells, f"{known['Avg']:.1f}"))
-        for rule in RULES:
+            rows.append((method.title, "published", "", *cells, f"{published.average(known, tasks):.1f}"))
+        for rule in method.rules:
             row = method.by_rule(rule)
             rows.append((method.label, rule, row.count(list(tasks)), *across(row, tasks)))
     return Table(f"{dataset}: target accuracy.", ("method", "rule", "n", *tasks.values(), "mean"), tuple(rows), 2)
@@ -59,10 +60,10 @@ def differences(dataset: str, methods: Sequence[Method], tasks: Mapping[str, str
         known = counterpart(dataset, method)
         if known is None:
             continue
-        for rule in RULES:
+        for rule in method.rules:
             row = method.by_rule(rule)
             cells = [signed(row.cell(task), known[column]) for task, column in tasks.items()]
-            rows.append((method.label, rule, *cells, signed(row.average(list(tasks)), known["Avg"])))
+            rows.append((method.label, rule, *cells, signed(row.average(list(tasks)), published.average(known, tasks))))
     if not rows:
         return Text(
             "No difference to published rows is shown: they are of Office-Home with a pretrained ResNet-50, and no row "
@@ -84,12 +85,14 @@ def by_score(methods: Sequence[Method], tasks: Mapping[str, str]) -> Block:
     """What each score that needs no label would have chosen, beside the last step and the oracle."""
     rows = []
     for method in methods:
+        if len(method.rules) == 1:
+            continue
         last, oracle = (method.by_rule(rule).average(list(tasks)) for rule in ("last", "oracle"))
         chosen = [scored(method, name).average(list(tasks)) for name in SCORES]
         if any(cell.values for cell in chosen):
             rows.append((method.label, str(len(last.values)), *map(str, (last, *chosen, oracle))))
     if not rows:
-        return Text("Scores are not compared: no method has them for all tasks.")
+        return Text("Scores are not compared: no method was evaluated more than once and has them for all tasks.")
     caption = (
         "Mean target accuracy over all tasks of the evaluation that each score would have chosen (im is the rule)."
     )

@@ -1,12 +1,12 @@
 """Results as rows and columns: one row a method and rule, one column a task, mean and spread over the seeds."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Final
 
-from launch.report.results import Result
+from launch.report.results import RULES, Result
 from trainer.data import catalogue
 from trainer.errors import UserError
 
@@ -84,6 +84,11 @@ class Method:
         """Whether it was built from equations alone."""
         return is_respecified(self.results)
 
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules of choice; of runs that were evaluated once the last step alone, since nothing can be chosen."""
+        return tuple(RULES) if any(len(result.target) > 1 for result in self.results) else ("last",)
+
     def row(self, value: Callable[[Result], float | None]) -> Row:
         """A number of every run; runs without it are left out."""
         values: dict[str, dict[int, float]] = defaultdict(dict)
@@ -130,12 +135,13 @@ def label(title: str, differs: dict[str, str], respecified: bool = False) -> str
     return f"{title} ({', '.join(named)})" if named else title
 
 
-def columns(dataset: str, found: Sequence[str]) -> dict[str, str]:
+def columns(dataset: str, found: Sequence[str], planned: Set[str] = frozenset()) -> dict[str, str]:
     """The tasks of a data set -> their short names, in the order of the published tables.
 
     Args:
         dataset: catalogue name.
-        found: the tasks that were run; if all are pairs of domains, all pairs are columns, else these.
+        found: the tasks that were run; if some are no pairs of domains, these are the columns.
+        planned: the tasks of the sweep; without any, all pairs of domains are columns.
     """
     try:
         benchmark = catalogue.find(dataset)
@@ -148,4 +154,5 @@ def columns(dataset: str, found: Sequence[str]) -> dict[str, str]:
     return {
         task: f"{benchmark.domain(source).short}>{benchmark.domain(target).short}"
         for task, (source, target) in every.items()
+        if not planned or task in planned | set(found)
     }

@@ -29,9 +29,7 @@ def evaluate(
     rows: list[tuple[Tensor, Tensor]] = []
     for images, labels, indices in batches:
         if len(labels):
-            with ranks.precision_region():
-                logits = predict(images.to(ranks.device).flatten(0, 1))
-            chances = logits.float().softmax(dim=1).unflatten(0, images.shape[:2]).mean(dim=1)
+            chances = probabilities(predict, images, ranks).mean(dim=1)
             counts += count(labels.to(ranks.device), chances.argmax(dim=1), classes)
             rows += [(indices, chances)] if scored else []
     confusion = Confusion(ranks.sum(counts).cpu())
@@ -79,7 +77,13 @@ def summed_probabilities(
     rows = []
     for images, indices in batches:
         if len(indices):
-            with ranks.precision_region():
-                logits = predict(images.to(ranks.device).flatten(0, 1))
-            rows.append((indices, logits.float().softmax(dim=1).unflatten(0, images.shape[:2]).sum(dim=1)))
+            rows.append((indices, probabilities(predict, images, ranks).sum(dim=1)))
     return in_order(rows, classes, ranks)
+
+
+def probabilities(predict: Callable[[Tensor], Tensor], images: Tensor, ranks: Ranks) -> Tensor:
+    """[b, crops, 3, H, W] -> [b, crops, K] float32: the class probabilities of every view."""
+    with ranks.precision_region():
+        logits = predict(images.to(ranks.device).flatten(0, 1))
+    found: Tensor = logits.float().softmax(dim=1).unflatten(0, images.shape[:2])
+    return found

@@ -8,6 +8,7 @@ from launch.report.blocks import Block, Text
 from launch.report.figures.canvas import INK, colour, look, marker, picture, sheet, slug
 from launch.report.published import ABLATED, ADAPTIVE
 from launch.report.table import Cell, Method
+from trainer.data import catalogue
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ def ablation(dataset: str, methods: Sequence[Method], tasks: Mapping[str, str]) 
         for number, (title, curve) in enumerate(curves.items()):
             if len(curve) > 1:
                 draw(axes, number, f"{title}, last", curve)
-        if dataset == "office_home":
+        if dataset == "office_home" and len(tasks) == len(catalogue.tasks(dataset)):
             draw_published(axes)
         axes.set_xscale("log", base=2)
         fixed = sorted({float(scale) for curve in curves.values() for scale in curve if scale != ADAPTIVE})

@@ -5,23 +5,28 @@ from collections.abc import Mapping, Sequence
 from launch.report.blocks import Block, Text
 from launch.report.figures.canvas import colour, look, marker, picture, sheet, slug
 from launch.report.results import RULES
-from launch.report.table import Method
+from launch.report.table import Cell, Method
 
 
 def error_bars(dataset: str, methods: Sequence[Method], tasks: Mapping[str, str]) -> Block:
     """A point a rule, its bar the standard deviation over the seeds, small dots the seeds."""
-    found = {(method.label, rule): method.by_rule(rule).average(list(tasks)) for method in methods for rule in RULES}
-    shown = [method.label for method in methods if any(found[method.label, rule].values for rule in RULES)]
+    rules = [rule for rule in RULES if any(rule in method.rules for method in methods)]
+    found = {
+        (method.label, rule): method.by_rule(rule).average(list(tasks)) if rule in method.rules else Cell()
+        for method in methods
+        for rule in rules
+    }
+    shown = [method.label for method in methods if any(found[method.label, rule].values for rule in rules)]
     if not shown:
         return Text("Error bars are not shown: no method has a finished run of every task.")
     with look():
-        figure, (axes,) = sheet(8.5, 1.3 + 0.75 * len(shown))
-        for number, rule in enumerate(RULES):
+        figure, (axes,) = sheet(8.5, 1.3 + 0.25 * len(rules) * len(shown))
+        for number, rule in enumerate(rules):
             for place, method in enumerate(shown):
                 cell = found[method, rule]
                 if not cell.values:
                     continue
-                height = place + 0.24 * (number - 1)
+                height = place + 0.24 * (number - (len(rules) - 1) / 2)
                 label = rule if place == min(p for p, m in enumerate(shown) if found[m, rule].values) else None
                 axes.errorbar(
                     cell.mean, height, xerr=cell.spread or 0.0, color=colour(number), fmt=marker(number), markersize=7,
@@ -33,7 +38,7 @@ def error_bars(dataset: str, methods: Sequence[Method], tasks: Mapping[str, str]
         axes.set_xlabel(f"target accuracy, mean of {len(tasks)} tasks (%)")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         caption = (
-            f"{dataset}: mean accuracy over all tasks by rule. Bars: standard deviation over seeds (none with one "
+            f"{dataset}: mean accuracy over the tasks by rule. Bars: standard deviation over seeds (none with one "
             "seed); small dots: the seeds."
         )
         return picture(figure, slug("error_bars", dataset), caption)

@@ -26,6 +26,8 @@ def over_time(dataset: str, methods: Sequence[Method], tasks: Mapping[str, str])
     shown = {task: short for task, short in tasks.items() if any(lines[method.label, task] for method in methods)}
     if not shown:
         return Text("Accuracy over time is not shown: no run has recorded it.")
+    if all(len(series) < 2 for runs in lines.values() for series in runs):
+        return Text("Accuracy over time is not shown: every run was evaluated once.")
     across = min(ACROSS, len(shown))
     down = -(-len(shown) // across)
     with look():

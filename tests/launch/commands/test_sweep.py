@@ -80,6 +80,7 @@ def test_stopped_and_killed_sweeps_go_on_bit_for_bit(
     assert first.returncode == STOPPED, said
     before = in_mlflow(output)
     assert before["toy"].info.status == "KILLED"
+    assert before["toy"].data.tags["sweep.tasks"] == "mnist>font, font>mnist"
     assert {run.info.status for name, run in before.items() if name != "toy"} == {"KILLED"}
     assert not list(output.rglob("summary.json"))
     assert main(["status", "toy", "--output", str(output)]) == 0

@@ -1,6 +1,7 @@
 """The report as Markdown, LaTeX, HTML and CSV."""
 
 import csv
+import dataclasses
 import io
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -11,7 +12,7 @@ from launch.report.latex import latex
 from launch.report.long_form import long_form
 from launch.report.markdown import markdown
 from launch.report.page import page
-from launch.report.results import Sweep, Unfinished
+from launch.report.results import RULES, Sweep, Unfinished
 from tests.launch.report.made import result, sweep, whole
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "report.md"
@@ -104,3 +105,24 @@ def test_csv_has_a_line_a_run_and_rule() -> None:
 def test_an_accuracy_that_was_not_recorded_is_an_empty_field() -> None:
     rows = list(csv.DictReader(io.StringIO(long_form(sweep(result("Art>Clipart", accuracy={"last": 5.0}))))))
     assert [row["target_accuracy"] for row in rows] == ["5", "", ""]
+
+
+def test_a_sweep_of_some_tasks_has_their_columns_and_published_mean() -> None:
+    found = sweep(*whole("HDA", 50.0, step=0.4)[:2])
+    found.parent.tags["sweep.tasks"] = "Art>Clipart, Art>Product"
+    (table, differences, *_) = (block for block in document(found) if isinstance(block, Table))
+    assert table.head == ("method", "rule", "n", "Ar>Cl", "Ar>Pr", "mean")
+    assert table.rows[0] == ("HDA", "published", "", "56.8", "75.2", "66.0")
+    assert table.rows[1] == ("HDA", "last", "1", "50.0", "50.4", "50.2")
+    assert differences.rows[0] == ("HDA", "last", "-6.8", "-24.8", "-15.8")
+
+
+def test_runs_that_were_evaluated_once_have_one_row() -> None:
+    once = [dataclasses.replace(one, target={300: 50.0}) for one in whole("HDA", 50.0, dataset="icon_home")]
+    twice = whole("DANN", 40.0, dataset="icon_home")
+    table, scores, *_ = (block for block in document(sweep(*once, *twice)) if isinstance(block, Table))
+    assert [row[:2] for row in table.rows] == [("HDA", "last"), *(("DANN", rule) for rule in RULES)]
+    assert [row[0] for row in scores.rows] == ["DANN"]
+    text = markdown(document(sweep(*once)))
+    assert "Accuracy over time is not shown: every run was evaluated once." in text
+    assert "Scores are not compared" in text
