@@ -74,8 +74,8 @@ def test_the_adversarial_option(estimator: Estimator) -> None:
     f, g = fill((20, 7), 0.3, 1.3).requires_grad_(), fill((20, 6), 0.9, 2.5).requires_grad_()
     maps = Adversary(7).double(), Adversary(6).double()
     for number, map_ in enumerate(maps):
-        map_.theta.weight.data += fill(map_.theta.weight.shape, 0.2 + number, 0.1)
-    thetas = [map_.theta.weight for map_ in maps]
+        map_.theta.data += fill(map_.theta.shape, 0.2 + number, 0.1)
+    thetas = [map_.theta for map_ in maps]
 
     def loss() -> torch.Tensor:
         kernel = gaussian_kernels(maps[0](f)) * gaussian_kernel(maps[1](g.softmax(1)), WIDTHS["tllib"])

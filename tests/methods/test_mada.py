@@ -24,7 +24,7 @@ def build(name: str) -> Method:
 
 
 def written_out(method: Method, features: Tensor, probabilities: Tensor) -> Tensor:
-    """0.143 sum_k of the mean over all rows of BCE(D_k(p_k f), domain), a discriminator after the other."""
+    """0.3 * 31 / 4 sum_k of the mean over all rows of BCE(D_k(p_k f), domain), a discriminator after the other."""
     assert isinstance(method.discriminator, ClassDiscriminators)
     net, total = method.discriminator.each, torch.zeros((), dtype=torch.float64)
     domains = torch.cat([torch.ones(6), torch.zeros(6)]).double()
@@ -34,7 +34,7 @@ def written_out(method: Method, features: Tensor, probabilities: Tensor) -> Tens
             hidden = torch.relu(hidden @ layer.weight[k] + layer.bias.view(4, -1)[k])
         score = hidden @ net.score.weight[k] + net.score.bias[k]
         total = total + F.binary_cross_entropy_with_logits(score.squeeze(1), domains)
-    return 0.143 * total
+    return 0.3 * 31 / 4 * total
 
 
 @pytest.mark.parametrize("name", ["mada", "mada_toalign"])

@@ -11,6 +11,7 @@ from torch import Tensor
 from tests.fixtures import fill
 from tests.methods import profiles, tiny
 from trainer.errors import UserError
+from trainer.methods._adversarial import Adversarial
 from trainer.methods.base import Losses, Method, Progress
 from trainer.optimizer import build_optimizer, set_learning_rate
 from trainer.settings import Optim
@@ -172,3 +173,15 @@ def test_every_step_has_the_same_losses_in_the_same_order() -> None:
     for name in ("metaalign_dannp", "metaalign_gvb", "metaalign_hda"):
         method = build(name, **SMALL)
         assert list(step_losses(method, 10)) == list(step_losses(method, 11))
+
+
+@pytest.mark.parametrize("step", [10, 11])
+@pytest.mark.parametrize("name", ["metaalign_dannp", "metaalign_gvb"])
+def test_no_loss_of_the_family_is_lost(name: str, step: int) -> None:
+    method = build(name, bnm_weight=0.1, **SMALL)
+    assert isinstance(method, Adversarial)
+    over, data = tiny.global_batch(6, 6), tiny.batch(0, 6, 6)
+    over.begin(step)
+    family = method.losses(*method.features(data, over), data.source.labels, progress(method, step), over)
+    assert "nuclear_norm" in family
+    assert set(step_losses(method, step)) == set(family)

@@ -65,6 +65,12 @@ def test_weights_are_constants(kind: Weights) -> None:
     torch.testing.assert_close(features.grad, 2 * FEATURE)  # s keeps the energy and is not detached
 
 
+def test_a_negative_feature_meets_no_pole() -> None:
+    """A linear bottleneck has such features; 2 + w f would vanish at f = -2 / w."""
+    weights = channel_weights(row(2, 2, 2, 2), row(-0.99, -1, -1.01, 3), "gradcam_pp")
+    torch.testing.assert_close(weights, row(1, 1, 1, 0.25))
+
+
 @pytest.mark.parametrize("kind", ["gradcam_pp", "gradcam_pp_released"])
 def test_no_positive_evidence_keeps_the_feature(kind: Weights) -> None:
     features = FEATURE.clone().requires_grad_()

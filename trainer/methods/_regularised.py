@@ -4,7 +4,7 @@ DAN, JAN, AFN, MCC and BNM differ in that term, and each method file says it.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -33,10 +33,12 @@ class Regularised(base.Method):
     class Config(base.Method.Config):
         """Settings of a regularised method."""
 
+        head: Literal["plain"] = "plain"
+        """Classifier: plain (one linear layer)."""
         transfer_weight: float = 1.0
         """Factor a on the method's own term."""
         entropy_weight: float = 0.0
-        """Factor e on the mean entropy of the target's predictions (TLlib's AFN: 0.1 on Office-31)."""
+        """Factor e on the mean entropy of the target's predictions (AFN on Office-31: 0.1, authors and TLlib)."""
 
     config: Config
     term: ClassVar[str]

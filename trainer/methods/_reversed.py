@@ -1,9 +1,11 @@
-"""What methods have in common that take over CDAN's bottleneck and put nets of their own behind one gradient reversal.
+"""What methods have in common that put nets of their own behind one gradient reversal.
 
-TADA, GSDA, centre-aware alignment and ALDA differ in these nets and in their losses, and each method file says how.
+ALDA, BIWAA, MDD, TADA, GSDA and centre-aware alignment differ in these nets and in their losses, and each method file
+says how.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from trainer import schedules
 from trainer.methods import base
@@ -12,7 +14,7 @@ from trainer.models.linear import Init
 
 
 class Reversed(base.Method):
-    """A method with one reversal, which rises from 0 to 1."""
+    """A method with one reversal, which rises from 0 to 1; bottleneck and first weights are CDAN's."""
 
     @dataclass(frozen=True)
     class Config(base.Method.Config):
@@ -22,8 +24,12 @@ class Reversed(base.Method):
         """Layers between the pooled feature and the classifier."""
         init: Init = "xavier"
         """First weights of bottleneck, classifier and discriminator."""
+        head: Literal["plain"] = "plain"
+        """Classifier: plain (one linear layer)."""
         reversal_horizon: int | None = 10000
-        """Steps over which the reversals rise; null: the length of the run (ToAlign); 10000 in GVB and HDA."""
+        """Steps over which the reversal, and what rises with it, rises; null: the length of the run."""
+        reversal_ahead: int = 0
+        """Steps by which the reversal is ahead of the learning rate."""
         hidden: int = 1024
         """Width of the discriminator."""
 
@@ -31,4 +37,8 @@ class Reversed(base.Method):
 
     def coefficients(self, step: int, steps: int) -> dict[str, float]:
         """The reversal."""
-        return {"reversal": schedules.reversal_coefficient(step, self.config.reversal_horizon or steps)}
+        return {"reversal": self.ramp(step + self.config.reversal_ahead, steps)}
+
+    def ramp(self, step: int, steps: int) -> float:
+        """What rises from 0 to 1 over the horizon, at a step of so many."""
+        return schedules.reversal_coefficient(step, self.config.reversal_horizon or steps)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -32,6 +33,8 @@ class Method(Regularised):
         """Width of the bottleneck, if there is one."""
         bottleneck_dropout: float = 0.5
         """Dropout behind the bottleneck."""
+        init: Literal["torch"] = "torch"
+        """First weights where the authors' Gaussians are not drawn: nowhere."""
         transfer_weight: float = 0.05
         """Factor on the norm term."""
         norm_step: float = 1.0

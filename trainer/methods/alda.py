@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 
-from trainer import schedules
 from trainer.batch import Batch
 from trainer.global_batch import GlobalBatch
 from trainer.losses.classification import source_cross_entropy
@@ -33,8 +32,8 @@ class Method(Reversed):
         """A target sample counts if its largest probability exceeds this (0.6 on digits)."""
         alignment_weight: float = 1.0
         """Factor on the adversarial and on the correction loss."""
-        reversal_horizon: int | None = 10000
-        """Steps over which the reversal and the correction's weight rise; null: the length of the run."""
+        reversal_ahead: int = 1
+        """Steps by which the reversal is ahead of the learning rate."""
         dropout: float = 0.5
         """Dropout in the discriminator."""
 
@@ -48,11 +47,7 @@ class Method(Reversed):
 
     def coefficients(self, step: int, steps: int) -> dict[str, float]:
         """The discriminator's reversal, which is one step ahead as released, and the weight of the correction."""
-        horizon = self.config.reversal_horizon or steps
-        return {
-            "reversal": schedules.reversal_coefficient(step + 1, horizon),
-            "correction": schedules.reversal_coefficient(step, horizon),
-        }
+        return super().coefficients(step, steps) | {"correction": self.ramp(step, steps)}
 
     def forward(self, phase: str, batch: Batch, progress: base.Progress, over: GlobalBatch) -> base.Losses:
         """One pass a domain; adversarial and correction loss see the features, the regulariser constants."""

@@ -16,14 +16,13 @@ from trainer.losses.loss_gradient import loss_direction
 from trainer.losses.precision import full
 from trainer.losses.semantic_matching import class_sums, moved_centres, semantic_matching
 from trainer.methods import base
+from trainer.methods._reversed import Reversed
 from trainer.models import batch_norm
 from trainer.models.backbone import Backbone
-from trainer.models.bottleneck import Layers
 from trainer.models.discriminator import Discriminator
-from trainer.models.linear import Init
 
 
-class Method(base.Method):
+class Method(Reversed):
     """Westfechtel et al. 2023, Backprop Induced Feature Weighting. Source: ThomasWestfechtel/BIWAA train.py, loss.py.
 
     L = CE(l_s, y_s) + L_adv(m x) + lambda A + S with m = factor g / |g|, g the gradient of a row's cross entropy with
@@ -32,13 +31,9 @@ class Method(base.Method):
     """
 
     @dataclass(frozen=True)
-    class Config(base.Method.Config):
+    class Config(Reversed.Config):
         """Settings of BIWAA."""
 
-        bottleneck: Layers = "linear"
-        """Layers between the pooled feature and the classifier."""
-        init: Init = "xavier"
-        """First weights of bottleneck, classifier and discriminator."""
         factor: float = 10.0
         """Length of each row's weights m."""
         label_rate: float = 0.9
@@ -47,10 +42,10 @@ class Method(base.Method):
         """Weight of a batch in the class centres."""
         trust_horizon: int = 500
         """Steps over which the own pseudo labels take over from those of the chain's earlier runs."""
-        reversal_horizon: int = 20000
-        """Steps over which the discriminator's reversal and lambda rise."""
-        hidden: int = 1024
-        """Width of the discriminator."""
+        reversal_horizon: int | None = 20000
+        """Steps over which the discriminator's reversal and lambda rise; null: the length of the run."""
+        reversal_ahead: int = 1
+        """Steps by which the reversal is ahead of lambda."""
         dropout: float = 0.5
         """Dropout in the discriminator."""
 
@@ -79,12 +74,8 @@ class Method(base.Method):
 
     def coefficients(self, step: int, steps: int) -> dict[str, float]:
         """The discriminator's reversal (one step ahead), lambda, and the trust in the run's own pseudo labels."""
-        horizon, trust = self.config.reversal_horizon, self.config.trust_horizon
-        return {
-            "reversal": schedules.reversal_coefficient(step + 1, horizon),
-            "lambda": schedules.reversal_coefficient(step, horizon),
-            "trust": 1.0 if self.trusts_at_once else schedules.reversal_coefficient(step, trust),
-        }
+        trust = 1.0 if self.trusts_at_once else schedules.reversal_coefficient(step, self.config.trust_horizon)
+        return super().coefficients(step, steps) | {"lambda": self.ramp(step, steps), "trust": trust}
 
     def forward(self, phase: str, batch: Batch, progress: base.Progress, over: GlobalBatch) -> base.Losses:
         """The authors' three backward passes in one: weights and pseudo labels carry no gradient."""

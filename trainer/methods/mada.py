@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from torch import Tensor
+
 from trainer.errors import UserError
-from trainer.methods import base
-from trainer.methods._adversarial import Adversarial
+from trainer.global_batch import GlobalBatch
+from trainer.methods import base, cdan
 from trainer.models.backbone import Backbone
-from trainer.models.bottleneck import Layers
 from trainer.models.class_discriminators import ClassDiscriminators
-from trainer.models.linear import Init, gaussian
+from trainer.models.linear import gaussian
+
+CLASSES = 31
+"""Of Office-31, for which the authors chose the weight of the domain loss."""
 
 
-class Method(Adversarial):
+class Method(cdan.Method):
     """Pei et al. 2018, Multi-Adversarial Domain Adaptation. Source: thuml/MADA models/mada/train_val.prototxt (Caffe).
 
     Discriminator k sees p_k f, that is block k of CDAN's outer product; the predictions are constants. The losses of
@@ -20,13 +24,9 @@ class Method(Adversarial):
     """
 
     @dataclass(frozen=True)
-    class Config(Adversarial.Config):
+    class Config(cdan.Method.Config):
         """Settings of MADA."""
 
-        bottleneck: Layers = "linear"
-        """Layers between the pooled feature and the classifier."""
-        init: Init = "xavier"
-        """First weights of bottleneck and classifier, if method.caffe_init is false."""
         caffe_init: bool = False
         """First weights of the authors' AlexNet: bottleneck N(0, 0.005^2) and bias 0.1, classifier N(0, 0.01^2)."""
         discriminate: Literal["outer"] = "outer"
@@ -34,11 +34,9 @@ class Method(Adversarial):
         alignment: Literal["binary"] = "binary"
         """Domain loss: binary (single source)."""
         alignment_weight: float = 0.3
-        """Factor a on the domain loss, which is a sum over the classes."""
-        log_shift: float = 0.0
-        """Added to the probabilities in the binary domain loss: 1e-8 in microsoft/UDA, GVB and HDA; 0: exact."""
-        reversal_horizon: int | None = 10000
-        """Steps over which the reversals rise; null: the length of the run (ToAlign); 10000 in GVB and HDA."""
+        """Factor a on the domain loss of 31 classes; of K classes, whose losses are added too, it is 31 a / K."""
+        reversal_ahead: int = 0
+        """Steps by which the discriminator's reversal is ahead of the entropy's (1 in GVB and HDA)."""
 
     config: Config
 
@@ -56,3 +54,10 @@ class Method(Adversarial):
                 "method.domain_bridge, method.discriminator_bn: MADA's discriminators have neither; leave both false"
             )
         return ClassDiscriminators(self.classes, width, self.config.hidden, self.config.dropout)
+
+    def alignment_losses(
+        self, features: Tensor, probabilities: Tensor, split: int, progress: base.Progress, over: GlobalBatch
+    ) -> base.Losses:
+        """The family's, with the sum over the classes as large as that of 31."""
+        losses = super().alignment_losses(features, probabilities, split, progress, over)
+        return losses | {"alignment": CLASSES / self.classes * losses["alignment"]}

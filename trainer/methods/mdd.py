@@ -6,12 +6,12 @@ from typing import Literal
 import torch
 from torch import nn
 
-from trainer import schedules
 from trainer.batch import Batch
 from trainer.global_batch import GlobalBatch
 from trainer.losses.classification import source_cross_entropy
 from trainer.losses.disparity import agreement, disagreement
 from trainer.methods import base
+from trainer.methods._reversed import Reversed
 from trainer.models.backbone import Backbone
 from trainer.models.bottleneck import Layers
 from trainer.models.hidden_head import HiddenHead
@@ -19,7 +19,7 @@ from trainer.models.linear import gaussian
 from trainer.models.reversal import reverse_gradient
 
 
-class Method(base.Method):
+class Method(Reversed):
     """Zhang et al. 2019, Margin Disparity Discrepancy: L = CE + g mean -log p'_s[yhat] + mean -log(1 - p'_t[yhat]).
 
     p' is of the adversary behind a gradient reversal that rises to 0.1, yhat the class of the main classifier on the
@@ -27,7 +27,7 @@ class Method(base.Method):
     """
 
     @dataclass(frozen=True)
-    class Config(base.Method.Config):
+    class Config(Reversed.Config):
         """Settings of MDD."""
 
         bottleneck: Layers = "linear_bn_relu"
@@ -46,10 +46,10 @@ class Method(base.Method):
         """Factor g on the source's disparity: 2 on Office-Home and 4 on Office-31 (authors), 4 in TLlib."""
         log_shift: float = 0.0
         """Added to the probability in the target's disparity: 0: exact; 1e-6 in TLlib."""
+        init: Literal["torch"] = "torch"
+        """First weights where the authors' Gaussians are not drawn: nowhere."""
         reversal_peak: float = 0.1
         """What the reversal rises to."""
-        reversal_horizon: int = 10000
-        """Steps over which it rises."""
         reversal_ahead: int = 1
         """Steps by which it is ahead of the learning rate (0 in TLlib)."""
 
@@ -67,8 +67,7 @@ class Method(base.Method):
 
     def coefficients(self, step: int, steps: int) -> dict[str, float]:
         """The reversal between the features and the adversary."""
-        rise = schedules.reversal_coefficient(step + self.config.reversal_ahead, self.config.reversal_horizon)
-        return {"reversal": self.config.reversal_peak * rise}
+        return {"reversal": self.config.reversal_peak * super().coefficients(step, steps)["reversal"]}
 
     def forward(self, phase: str, batch: Batch, progress: base.Progress, over: GlobalBatch) -> base.Losses:
         """Both classifiers on both domains."""

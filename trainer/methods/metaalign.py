@@ -19,7 +19,8 @@ from trainer.models.backbone import Backbone
 from trainer.models.fast_weights import Gradient, Remembered
 from trainer.models.heads import HeadOutput
 
-LOSSES = ("classification", "alignment", "bridge", "domain_bridge")
+LOSSES = ("classification", "alignment", "bridge", "domain_bridge", "nuclear_norm")
+"""In one order, whichever of the two comes first."""
 ORDERS = {
     "classification_first": ("classification", "alignment"),
     "alignment_first": ("alignment", "classification"),
@@ -30,11 +31,11 @@ Seen = tuple[base.Losses, tuple[Tensor, ...]]
 class Method(Adversarial):
     """Wei et al. 2021, MetaAlign. Source: microsoft/UDA 6398bd4 classification/train.py.
 
-    L = L_first(theta) + L_second(theta - a eta c grad L_first(theta)), with eta the backbone's learning rate, a =
-    inner_rate and c = inner_head_factor for the head, 1 for the backbone. Even steps have the classification first,
-    odd ones the alignment. DANNP, GVB and HDA differ in head and discriminator alone. The discriminator stays at
-    theta: the alignment that moves it is not judged after its own step. The released code leaves it at the fast
-    weights of the step before (released).
+    L = L_first(theta) + L_second(theta - a eta c grad L_first(theta)), with eta the learning rate (of factor 1, as the
+    authors' backbone has it), a = inner_rate and c = inner_head_factor for bottleneck and head, 1 for the backbone.
+    Even steps have the classification first, odd ones the alignment. DANNP, GVB and HDA differ in head and
+    discriminator alone. The discriminator stays at theta: the alignment that moves it is not judged after its own
+    step. The released code leaves it at the fast weights of the step before (released).
     """
 
     @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class Method(Adversarial):
         batch_norm: Literal["split", "joint"] = "joint"
         """Statistics of a training batch: of each domain by itself, or joint over both."""
         inner_rate: float = 100.0
-        """The trial step's learning rate, in learning rates of the backbone."""
+        """The trial step's learning rate, in learning rates of factor 1."""
         inner_head_factor: float = 10.0
-        """Factor on the trial step's learning rate for the classifier."""
+        """Factor on the trial step's learning rate for bottleneck and classifier."""
         second_order: bool = False
         """Let gradient flow through the trial step's own gradient."""
         released: bool = False
@@ -136,12 +137,14 @@ class Method(Adversarial):
 
     def predict(self, images: Tensor, domain: Domain = "target") -> Tensor:
         """With the weights of the run, or (released) with the last fast ones."""
-        return super().predict(images, domain) if self.fast is None else cast(Tensor, self.adapted_network()(images))
+        if self.fast is None:
+            return super().predict(images, domain)
+        network = base.Classifier(self.backbone, self.bottleneck, self.head)
+        return cast(Tensor, functional_call(network, self.fast.values_of(network), (images,)))
 
     def adapted_network(self) -> nn.Module:
         """A copy of what predict() runs."""
         network = super().adapted_network()
         if self.fast is not None:
-            own = {name for name, _ in network.named_parameters()}
-            network.load_state_dict({k: v for k, v in self.fast.values().items() if k in own}, strict=False)
+            network.load_state_dict(self.fast.values_of(network), strict=False)
         return network

@@ -15,7 +15,8 @@ def channel_weights(gradients: Tensor, features: Tensor, kind: Weights) -> Tenso
 
     With global average pooling and a linear head, Grad-CAM++ of exp(score) has a closed form: relu(w) / (2 + w f) up
     to a factor per sample, which the adaptive scale cancels. The authors' program (adityac94/Grad_CAM_plus_plus
-    misc/utils.py) normalises its pixel weights to sum 1, which leaves relu(w): positive Grad-CAM.
+    misc/utils.py) normalises its pixel weights to sum 1, which leaves relu(w): positive Grad-CAM. The closed form is of
+    features behind a rectifier; one that is negative (a linear bottleneck) counts as 0 in the denominator.
 
     Args:
         gradients: [b, C] d y^k / d f, see Head.class_weights.
@@ -27,7 +28,7 @@ def channel_weights(gradients: Tensor, features: Tensor, kind: Weights) -> Tenso
     positive = full(gradients).relu()
     if kind == "gradcam_pp_released":
         return positive
-    return positive / (2 + positive * full(features).detach())
+    return positive / (2 + positive * full(features).detach().relu())
 
 
 def task_features(features: Tensor, weights: Tensor, scale: float | None = None) -> Tensor:

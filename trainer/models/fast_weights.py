@@ -152,3 +152,8 @@ class Remembered(nn.Module):
     def values(self) -> dict[str, Tensor]:
         """By name."""
         return {name: getattr(self, place) for name, place in self._places.items()}
+
+    def values_of(self, network: nn.Module) -> dict[str, Tensor]:
+        """Of the parameters that a network has too."""
+        values = self.values()
+        return {name: values[name] for name, _ in network.named_parameters()}

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from trainer.losses.precision import product
+
 
 def outer_product(features: Tensor, probabilities: Tensor) -> Tensor:
     """[b, C], [b, K] -> [b, K C]: vec(p f^T), class-major (eq. 5; thuml/CDAN pytorch/loss.py)."""
@@ -29,4 +31,5 @@ class RandomProduct(nn.Module):
     def forward(self, features: Tensor, probabilities: Tensor) -> Tensor:
         """[b, C], [b, K] -> [b, width]."""
         width = self.of_features.shape[1]
-        return (features @ self.of_features) * (probabilities @ self.of_probabilities) / math.sqrt(width)
+        projected = product(features, self.of_features) * product(probabilities, self.of_probabilities)
+        return projected / math.sqrt(width)
