@@ -3,15 +3,18 @@
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from tests import runs
+from tests.launch import plans
 from tests.methods import profiles
-from trainer import handover
-from trainer.chain import refuse_idle_chain, with_policy
+from trainer import handover, tracking
+from trainer.chain import refuse_idle_chain, tidy, with_policy
 from trainer.data.domains import load
+from trainer.durable import TEMPORARY
 from trainer.errors import UserError
 from trainer.handover import Handover, blended
 from trainer.link import Link
@@ -53,6 +56,34 @@ def test_killed_in_the_second_link_and_resumed_equals_uninterrupted(digits: Path
     assert len(list(whole.rglob("checkpoints"))) == 1, "finished links keep none"
 
 
+@pytest.mark.parametrize(
+    "deed", ["trainer.session.write_outcome", "trainer.session.handover.write", "trainer.chain.tidy"]
+)
+def test_killed_at_the_end_of_a_link(deed: str, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before its summary, between that and what it hands over, and before it is tidied."""
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    given = {"train__steps": "2", "train__eval_every": "2"}
+    assert main(runs.words(digits, whole, "biwaa", **given)) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(deed, Mock(side_effect=RuntimeError("killed here")))
+        assert main(runs.words(digits, broken, "biwaa", **given)) != 0
+    (link,) = broken.rglob("links/0")
+    assert (link / "checkpoints").is_dir()
+    (link / f"{TEMPORARY}1-half").mkdir()
+    assert main(runs.words(digits, broken, "biwaa", **given)) == 0
+    runs.assert_identical(runs.checkpoint(whole, 2), runs.checkpoint(broken, 2))
+    names = {path.relative_to(next(whole.rglob("links"))) for path in next(whole.rglob("links")).rglob("*")}
+    assert {path.relative_to(link.parent) for path in link.parent.rglob("*")} == names
+
+
+def test_a_link_that_died_after_its_last_deed_ends_in_mlflow(small_chain: Link) -> None:
+    plans.die_without_a_word(small_chain.folder, small_chain.home, None)
+    assert tracking.left_open(small_chain.folder)
+    tidy(small_chain)
+    run_id = json.loads((small_chain.folder / "tracking/state.json").read_text())["run_id"]
+    assert History(default_uri(small_chain.home)).run(run_id).status == "FINISHED"
+
+
 def test_a_sweep_sees_one_run(digits: Path, tmp_path: Path) -> None:
     given = {"train__steps": "2", "train__eval_every": "2", "tracking__enabled": "true", "tracking__log_model": "false"}
     parent = "0" * 32
@@ -66,6 +97,7 @@ def test_a_sweep_sees_one_run(digits: Path, tmp_path: Path) -> None:
     assert "sweep.identity" not in first.tags
     assert last.tags["mlflow.parentRunId"] == parent
     assert (first.tags["chain.link"], last.tags["chain.link"]) == ("1 of 2", "2 of 2")
+    assert (first.tags["chain.seed"], last.tags["chain.seed"]) == ("0", "100")
     assert first.tags["chain.identity"] == last.tags["chain.identity"] == last.tags["sweep.identity"]
     assert first.name.endswith("seed 0, run 1 of 2")
     found = json.loads((home / "links/0/summary.json").read_text())["target_accuracy"]
@@ -120,6 +152,8 @@ def test_policies_of_resuming(tmp_path: Path) -> None:
         "must",
     ]
     (tmp_path / "links").mkdir()
+    assert with_policy(run("must"), tmp_path).resume == "must", "killed before its first checkpoint"
+    (tmp_path / "links/0/checkpoints/step_00000002").mkdir(parents=True)
     assert [with_policy(run(policy), tmp_path).resume for policy in ("auto", "must")] == ["auto", "auto"]
     with pytest.raises(UserError, match=r"resume: never, but .*links holds runs of this chain"):
         with_policy(run("never"), tmp_path)

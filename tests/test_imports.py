@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": {"distributed", "global_batch", "methods", "validators"},
     "resumption": {"errors", "settings", "checkpoint", "distributed", "images"},
     "handover": {"errors", "durable"},
-    "link": {"distributed", "errors", "handover", "settings"},
+    "link": {"distributed", "errors", "folder", "handover", "settings"},
     "lineage": {"errors", "settings", "config", "data", "images", "link", "manifest", "tracking"},
     "images": BASIS | {"data", "distributed", "global_batch", "models", "together"},
     "cuda_graph": {"batch", "global_batch", "methods"},
@@ -58,23 +58,12 @@ ALLOWED: dict[str, set[str]] = {
     "step_profile": {"step_table"},
     "profiled_images": {"batch", "global_batch", "images", "step_profile"},
     "outcome": {"settings", "config", "durable", "images", "loop", "tracking"},
+    "assembly": BASIS
+    | {"checkpoint", "config", "distributed", "global_batch", "images", "loop", "methods", "models", "optimizer"}
+    | {"profiled_images", "step_profile", "tracking", "watchdog"},
     "session": BASIS
-    | {
-        "checkpoint",
-        "config",
-        "distributed",
-        "evaluation",
-        "folder",
-        "global_batch",
-        "handover",
-        "images",
-        "lineage",
-        "link",
-        "loop",
-        "methods",
-        "outcome",
-    }
-    | {"models", "optimizer", "profiled_images", "resumption", "step_profile", "stopping", "tracking", "watchdog"},
+    | {"assembly", "checkpoint", "config", "distributed", "evaluation", "folder", "handover", "images", "lineage"}
+    | {"link", "loop", "models", "outcome", "resumption", "step_profile", "stopping", "tracking", "watchdog"},
     "lost_peer": set(),
     "chain": {
         "errors",
@@ -87,6 +76,7 @@ ALLOWED: dict[str, set[str]] = {
         "methods",
         "session",
         "stopping",
+        "tracking",
     },
     "main": {"chain", "errors", "settings", "config", "exit_record", "lost_peer", "orphan"},
     "launch": {

@@ -1,16 +1,17 @@
 """A run from start to end, or a chain of runs as one run: a killed chain goes on in the link that was killed."""
 
+import contextlib
 import dataclasses
 import logging
 from contextlib import ExitStack
 from pathlib import Path
 
-from trainer import durable, methods
+from trainer import durable, methods, tracking
 from trainer.config import dump, title
 from trainer.distributed import Ranks
 from trainer.errors import STOPPED, UserError
-from trainer.folder import CONFIG, open_run_folder
-from trainer.link import LINKS, Link
+from trainer.folder import CHECKPOINTS, CONFIG, LINKS, open_run_folder
+from trainer.link import Link
 from trainer.session import Session
 from trainer.settings import Run
 from trainer.stopping import StopRequest
@@ -56,7 +57,8 @@ def with_policy(run: Run, folder: Path) -> Run:
         return run
     if run.resume == "never":
         raise UserError(f"resume: never, but {folder / LINKS} holds runs of this chain; choose another output or seed.")
-    return dataclasses.replace(run, resume="auto")
+    begun = any(link.over or any((link.folder / CHECKPOINTS).glob("step_*")) for link in links_of(run, folder))
+    return dataclasses.replace(run, resume="auto") if begun else run
 
 
 def with_global_batch(run: Run, ranks: Ranks) -> Run:
@@ -71,17 +73,25 @@ def with_global_batch(run: Run, ranks: Ranks) -> Run:
     return dataclasses.replace(run, data=data)
 
 
+def links_of(run: Run, folder: Path) -> list[Link]:
+    """All links of a chain, in order."""
+    return [Link(run, folder, number) for number in range(run.chain.runs)]
+
+
 def links_to_do(run: Run, folder: Path, ranks: Ranks) -> list[Link]:
-    """The links that are not over, in order; the main rank looks, so that all agree."""
-    every = [Link(run, folder, number) for number in range(run.chain.runs)]
+    """The links that are not over, in order; the main rank looks, so that all agree, and tidies the others."""
+    every = links_of(run, folder)
     over: list[bool] = ranks.from_main([link.over for link in every])
+    for link, done in zip(every, over, strict=True):
+        if done and ranks.main:
+            tidy(link)
     return [link for link, done in zip(every, over, strict=True) if not done]
 
 
 def train_link(link: Link, ranks: Ranks, stop: StopRequest) -> bool:
     """Train one run; False when asked to stop before its end.
 
-    One that is not the last is over when it has left what the next ones need. Its checkpoints are of no use then.
+    One that is not the last is over when it has left what the next ones need.
     """
     with ranks.agreed():
         if ranks.main and not link.last:
@@ -91,5 +101,17 @@ def train_link(link: Link, ranks: Ranks, stop: StopRequest) -> bool:
         finished = session.train()
     ranks.release()
     if finished and not link.last and ranks.main:
-        durable.remove(link.folder / "checkpoints")
+        tidy(link)
     return finished
+
+
+def tidy(link: Link) -> None:
+    """Leave of a run that is over what is of use: no checkpoints, nothing half written, and all of it in MLflow.
+
+    A run that was killed after its last deed, or while the store was away, is tidied by the next start of its chain.
+    """
+    durable.remove(link.folder / CHECKPOINTS)
+    durable.remove_temporary(link.folder)
+    if tracking.owes(link.folder) or tracking.left_open(link.folder):
+        with contextlib.suppress(UserError):  # no store: the next start tries again
+            tracking.send(link.folder, status="FINISHED")

@@ -23,6 +23,9 @@ from trainer.settings import Run, task_name
 LOCK: Final = "lock.json"
 GUARD: Final = ".claim"
 CONFIG: Final = "config.yaml"
+CHECKPOINTS: Final = "checkpoints"
+LINKS: Final = "links"
+"""Folder of a chain's earlier runs, in the folder of the run that the chain is."""
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,11 @@ def run_folder(run: Run) -> Path:
     task = task_name(run.data.source, run.data.target, "-")
     parts = (run.data.dataset, task, title(run), f"seed{run.seed}-{identity(run)}")
     return run.output.joinpath(*map(_safe, parts))
+
+
+def folders(home: Path) -> list[Path]:
+    """A run's own folder, after those of the earlier runs of its chain, if it has begun one."""
+    return [*sorted((home / LINKS).glob("[0-9]*"), key=lambda link: int(link.name)), home]
 
 
 @contextlib.contextmanager

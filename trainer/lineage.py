@@ -32,7 +32,9 @@ def place_in_sweep(run: Run, task: str) -> dict[str, str]:
 
 def place_in_chain(link: Link) -> dict[str, str]:
     """Tags of a chain's runs; one that is not the last has these in place of those of a sweep."""
-    return {"chain.link": link.name, "chain.identity": identity(link.run)} if link.name else {}
+    if not link.name:
+        return {}
+    return {"chain.link": link.name, "chain.identity": identity(link.run), "chain.seed": str(link.draws.seed)}
 
 
 def failure(error: BaseException) -> str:

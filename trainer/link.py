@@ -9,11 +9,10 @@ from typing import Final
 from trainer import handover
 from trainer.distributed import Ranks
 from trainer.errors import UserError
+from trainer.folder import LINKS
 from trainer.handover import Handover
 from trainer.settings import Run
 
-LINKS: Final = "links"
-"""Folder of a chain's earlier runs, in the folder of the run that the chain is."""
 APART: Final = 100
 """Seeds between one run of a chain and the next (ThomasWestfechtel/BIWAA train.py)."""
 

@@ -1,7 +1,6 @@
 """From a run's settings to a trained network: builds the parts, hands them to the loop, records the outcome."""
 
 import contextlib
-import logging
 import os
 import random
 from collections.abc import Iterator
@@ -12,35 +11,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from trainer import handover, methods, tracking
-from trainer.batch import Batch, Labelled, Unlabelled
+from trainer import handover, tracking
+from trainer.assembly import build_loop
 from trainer.checkpoint import Checkpoints, Loaded
 from trainer.config import flatten, title
 from trainer.distributed import Ranks
 from trainer.errors import UserError
 from trainer.evaluation import target_probabilities
-from trainer.folder import CONFIG
-from trainer.global_batch import BOTH, GlobalBatch, shares
+from trainer.folder import CHECKPOINTS, CONFIG
 from trainer.handover import Handover
 from trainer.images import Images, open_images
 from trainer.lineage import checkpoint_tags, datasets, failure, place_in_chain, place_in_sweep
 from trainer.link import Link
 from trainer.loop import Loop
-from trainer.methods.base import Method, Sizes
 from trainer.models.backbone import Backbone, build_backbone
-from trainer.models.compiled import compile_network
-from trainer.optimizer import build_optimizer
 from trainer.outcome import write_outcome
-from trainer.profiled_images import ProfiledImages
 from trainer.resumption import find_checkpoint
 from trainer.settings import Run, task_name
 from trainer.step_profile import Profile
 from trainer.stopping import StopRequest
 from trainer.watchdog import Watchdog
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -75,7 +66,7 @@ class Session:
             guesses = inherited.probabilities.argmax(1).numpy() if inherited else None
             images = open_images(draws, backbone.normalisation, ranks, folder, guesses)
             link.refuse_other_images(inherited, images.domains.fingerprint)
-            checkpoints = Checkpoints(folder / "checkpoints", run.train.keep)
+            checkpoints = Checkpoints(folder / CHECKPOINTS, run.train.keep)
             saved = find_checkpoint(run, checkpoints, images, ranks)
             with ranks.agreed():
                 tracker = open_tracker(link, saved, ranks)
@@ -155,11 +146,6 @@ class Session:
         return done
 
 
-def run_format(run: Run) -> torch.memory_format:
-    """Memory layout of images and convolutions."""
-    return torch.channels_last if run.train.channels_last else torch.contiguous_format
-
-
 def make_reproducible(run: Run) -> None:
     """Seed the global generators alike on all ranks, so that all build the same network."""
     random.seed(run.seed)
@@ -204,46 +190,3 @@ def open_profile(run: Run, folder: Path, ranks: Ranks, tracker: tracking.Tracker
     """The main rank records steps, if asked to; the other ranks record nothing."""
     steps = run.train.profile if ranks.main else 0
     return Profile(steps, folder / "profile", ranks.device, partial(tracker.artifact, folder="profile"))
-
-
-def pass_over_nothing(run: Run, method: Method, ranks: Ranks, over: GlobalBatch) -> Tensor:
-    """The features of black images, shaped like this rank's share of a step: their sum, with gradient."""
-
-    def blank(rows: int) -> tuple[Tensor, Tensor]:
-        images = torch.zeros(rows, 3, run.data.crop, run.data.crop, device=ranks.device)
-        return images.to(memory_format=run_format(run)), torch.zeros(rows, dtype=torch.int64, device=ranks.device)
-
-    rows = [shares(over.count(domain), ranks.world)[ranks.rank] for domain in BOTH]
-    (source, labels), (target, index) = map(blank, rows)
-    with ranks.precision_region():
-        features = method.train().features(Batch(Labelled(source, labels, labels), Unlabelled(target, index)), over)
-    return torch.cat(features).sum()
-
-
-def build_loop(
-    run: Run,
-    backbone: Backbone,
-    images: Images,
-    ranks: Ranks,
-    checkpoints: Checkpoints,
-    tracker: tracking.Tracker | tracking.NullTracker,
-    watchdog: Watchdog,
-    profile: Profile | None = None,
-) -> Loop:
-    """The method on its device, its optimiser, and the loop around them."""
-    sizes = Sizes(len(images.classes), len(images.domains.target), run.data.crop)
-    method = methods.find(run.method.name)(run.method, backbone, sizes, run.train.sync_bn)
-    method.to(device=ranks.device, memory_format=run_format(run))  # type: ignore[call-overload]
-    method.joint_pass = run.train.joint_pass
-    source, target = run.data.batch_size, run.data.target_batch_size or run.data.batch_size
-    if ranks.main and ranks.world > 1 and not run.train.sync_bn:
-        text = "train.sync_bn false: each of %d ranks normalises its own share of %d + %d images; one rank would not"
-        log.warning(text, ranks.world, source, target)
-    over = GlobalBatch(source, target, ranks.rank, ranks.world, run.seed)
-    if run.train.compile:
-        attempt = partial(pass_over_nothing, run, method, ranks, over)
-        compile_network(method.backbone, ranks.world > 1 and run.train.sync_bn, attempt)
-    optimizer = build_optimizer(method, run.optim)
-    facts = {"fingerprint": images.domains.fingerprint}
-    supply = images if profile is None else ProfiledImages(images, profile)
-    return Loop(run, method, optimizer, supply, over, ranks, checkpoints, tracker, facts, watchdog.beat)

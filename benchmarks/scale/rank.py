@@ -19,6 +19,7 @@ from benchmarks.scale.collectives import Collectives, counted
 from benchmarks.scale.overlap import LateEngine, Overlap, traced
 from benchmarks.scale.rows import Load, Row
 from trainer import config
+from trainer.assembly import build_loop
 from trainer.batch import Batch, Labelled, Unlabelled
 from trainer.checkpoint import Checkpoints
 from trainer.distributed import Ranks
@@ -26,7 +27,7 @@ from trainer.global_batch import share
 from trainer.images import Images
 from trainer.loop import Loop
 from trainer.models.backbone import build_backbone
-from trainer.session import build_loop, make_reproducible
+from trainer.session import make_reproducible
 from trainer.settings import Run
 from trainer.stopping import StopRequest
 from trainer.tracking import NullTracker

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 from benchmarks.step.case import AT, STEPS, Case
 from trainer import config
+from trainer.assembly import build_loop
 from trainer.checkpoint import Checkpoints
 from trainer.distributed import Ranks
 from trainer.loop import Loop
 from trainer.models.backbone import build_backbone
-from trainer.session import build_loop, make_reproducible
+from trainer.session import make_reproducible
 from trainer.settings import Run
 from trainer.step_profile import Profile
 from trainer.tracking import NullTracker

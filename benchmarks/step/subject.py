@@ -15,7 +15,8 @@ from benchmarks.step.case import AT, Case, batch
 from benchmarks.step.cost import dispatched
 from benchmarks.step.reference import Reference, ReferenceStep
 from benchmarks.step.variants import Variant
-from trainer.session import make_reproducible, run_format
+from trainer.assembly import run_format
+from trainer.session import make_reproducible
 from trainer.stopping import StopRequest
 
 

@@ -7,6 +7,7 @@ from launch.command_line import Parser
 from launch.planning import record, study
 from launch.planning.plan import Job, Plan
 from launch.running import start
+from trainer.folder import folders
 from trainer.tracking import owes, send
 
 DESCRIPTION = """Plan the runs of methods x tasks x seeds, make their parent run in MLflow, and start those that are not
@@ -74,8 +75,9 @@ def _strangers(plan: Plan, jobs: Sequence[Job]) -> None:
 def _deliver(jobs: Sequence[Job]) -> None:
     """Finished runs whose last records MLflow did not take in time: send them now, or say how to."""
     for job in jobs:
-        if job.finished and owes(Path(job.folder)) and not send(Path(job.folder)):
-            print(f"run {job.index}: MLflow has not taken all; later: python -m trainer.tracking {job.folder}")
+        for folder in folders(Path(job.folder)) if job.finished else ():
+            if owes(folder) and not send(folder):
+                print(f"run {job.index}: MLflow has not taken all; later: python -m trainer.tracking {folder}")
 
 
 def _near(folder: str) -> str:

@@ -40,8 +40,9 @@ def respecified(methods: Sequence[Method]) -> list[Block]:
         return []
     return [
         Text(
-            f"{RESPECIFIED}: no code of this method was ever published. It was built from equations, and what they "
-            "leave open was decided here (docs/methods): a difference to a published row may be the reading's as well."
+            f"{RESPECIFIED}: no code of this method for image classification is public. It was built from equations, "
+            "and what they leave open was decided here (docs/methods): a difference to a published row may be the "
+            "reading's as well."
         )
     ]
 

@@ -14,7 +14,7 @@ SHORT: Final = {"method.scale": "s"}
 """Settings that have a name in the paper."""
 UNSET: Final = {("method.scale", "None"): "adaptive"}
 ORIGIN: Final = ("method.origin", "equations")
-"""The setting of a method for which no code was ever published."""
+"""The setting of a method of which no code for image classification is public."""
 RESPECIFIED: Final = "re-specified"
 """What its rows are marked with."""
 

@@ -10,6 +10,7 @@ from launch.running.verdict import PATIENCE
 from launch.status.board import duration
 from launch.status.state import Standing
 from trainer.errors import UserError
+from trainer.folder import folders
 from trainer.tracking import left_open, send
 from trainer.tracking.history import History
 from trainer.tracking.stale import end_run, stale_runs
@@ -22,11 +23,11 @@ def end_those_of(plan: Plan, standings: Sequence[Standing]) -> list[str]:
     """End the runs of a plan that died without a word; a sentence for each. MLflow is asked only if there are any."""
     said = []
     for standing in standings:
-        folder = Path(plan.jobs[standing.index].folder)
-        if standing.state in ENDED and left_open(folder):
-            status = ENDED[standing.state]
-            end = partial(send, folder, seconds=PATIENCE, status=status)
-            said.append(_end(f"run {standing.index}", status, end))
+        for folder in folders(Path(plan.jobs[standing.index].folder)):
+            if standing.state in ENDED and left_open(folder):
+                status = ENDED[standing.state]
+                end = partial(send, folder, seconds=PATIENCE, status=status)
+                said.append(_end(f"run {standing.index}", status, end))
     return said
 
 

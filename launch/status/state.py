@@ -9,7 +9,7 @@ from typing import Literal
 from launch.planning.plan import Job, Plan
 from trainer import exit_record
 from trainer.errors import INTERRUPTED, STOPPED
-from trainer.folder import live_owner
+from trainer.folder import CHECKPOINTS, LINKS, live_owner
 from trainer.tracking.progress import Progress
 
 Name = Literal["done", "running", "waiting", "stopped", "failed"]
@@ -64,6 +64,6 @@ def by_files(plan: Plan, job: Job) -> tuple[Name, str]:
     if record is not None and record.code != 0:
         stopped = record.code in (STOPPED, INTERRUPTED)
         return ("stopped" if stopped else "failed"), f"{record.message} ({record.code})"
-    if any((folder / part).exists() for part in ("checkpoints", "tracking", "links")):
+    if any((folder / part).exists() for part in (CHECKPOINTS, "tracking", LINKS)):
         return "stopped", "was killed, or its machine went down; it continues from its newest checkpoint"
     return "waiting", ""

@@ -21,6 +21,17 @@ def finish(): (folder / "summary.json").write_text('{"target_accuracy": 51.5}');
 """
 """Beginning of a fake trainer: finish() does what a run that ends well does."""
 
+DIES = """
+import os, sys
+from pathlib import Path
+from trainer.settings import Tracking
+from trainer.tracking import open_tracker
+folder, output, parent = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] or None
+tracker = open_tracker(Tracking(parent=parent), folder, folder.name, None, True, output)
+tracker.start(); tracker.log(1, {"loss/total": 0.5}); tracker._sender.finish(60)
+os._exit(1)
+"""
+
 
 def make_plan(folder: Path, size: int = 3, **changes: object) -> Plan:
     """A plan that is written, of so many runs without MLflow."""
@@ -31,6 +42,12 @@ def make_plan(folder: Path, size: int = 3, **changes: object) -> Plan:
     plan = Plan("toy", str(folder / "sweeps/toy"), "", "uda", None, tuple(jobs), str(folder))
     plan.write()
     return plan
+
+
+def die_without_a_word(folder: Path, output: Path, parent: str | None) -> None:
+    """A tracked run that MLflow goes on showing as RUNNING."""
+    command = [sys.executable, "-c", DIES, str(folder), str(output), parent or ""]
+    assert subprocess.run(command, env=environment()).returncode == 1
 
 
 def finish(job: Job, accuracy: float = 51.5) -> None:

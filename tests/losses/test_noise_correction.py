@@ -19,10 +19,11 @@ def losses(g: Tensor, a: Tensor, labels: Tensor, threshold: float) -> list[Tenso
     split, over = len(labels), GlobalBatch(len(labels), len(g) - len(labels))
     p = g.softmax(1)
     kept = confident(p[split:], threshold)
+    count = over.sum(kept.sum())
     return [
-        adversarial_loss(a, p, labels, kept, split, over),
+        adversarial_loss(a, p, labels, kept, count, split, over),
         source_cross_entropy(a[:split], labels, over),
-        correction_loss(p[split:], a[split:], kept, over),
+        correction_loss(p[split:], a[split:], kept, count),
     ]
 
 

@@ -65,6 +65,16 @@ def test_extreme_logits_stay_finite(name: str) -> None:
     assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
 
 
+@pytest.mark.parametrize("name", profiles.NAMES)
+def test_a_batch_of_one_class_stays_finite(name: str) -> None:
+    method, data = tiny.build(profiles.small(name)), tiny.batch(0, 6, 6)
+    data.source.labels.fill_(2)
+    losses = tiny.losses(method, data, 100, tiny.global_batch(6, 6))
+    tiny.total(losses).backward()
+    assert all(math.isfinite(value.item()) for value in losses.values())
+    assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
+
+
 def test_every_method_file_has_a_profile() -> None:
     assert {profiles.settings(name).name for name in profiles.NAMES} == set(methods.names())
 

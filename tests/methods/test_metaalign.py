@@ -2,6 +2,7 @@
 
 import copy
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ from torch import Tensor
 
 from tests.fixtures import fill
 from tests.methods import profiles, tiny
+from trainer.assembly import obstacle_to_compiling
 from trainer.errors import UserError
 from trainer.methods._adversarial import Adversarial
 from trainer.methods.base import Losses, Method, Progress
 from trainer.optimizer import build_optimizer, set_learning_rate
-from trainer.settings import Optim
+from trainer.settings import Optim, Run
 
 HORIZON = 20
 OPTIM = Optim(lr=1e-2, weight_decay=1e-3, horizon=10000)
@@ -185,3 +187,13 @@ def test_no_loss_of_the_family_is_lost(name: str, step: int) -> None:
     family = method.losses(*method.features(data, over), data.source.labels, progress(method, step), over)
     assert "nuclear_norm" in family
     assert set(step_losses(method, step)) == set(family)
+
+
+def test_its_backbone_is_not_compiled() -> None:
+    """A compiled graph is differentiated once; torch says so in the first step, which is too late."""
+    method = build("metaalign_dannp", **SMALL)
+    alone: Any = SimpleNamespace(world=1)
+    said = obstacle_to_compiling(Run(method=method.config), method, alone)
+    assert said == "DANNP+MetaAlign differentiates the network inside its losses, which no compiled graph allows"
+    plain = tiny.build(profiles.small("dannp"))
+    assert obstacle_to_compiling(Run(method=plain.config), plain, alone) is None

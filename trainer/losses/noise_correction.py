@@ -37,7 +37,7 @@ def corrected(scores: Tensor, predicted: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def adversarial_loss(
-    scores: Tensor, probabilities: Tensor, labels: Tensor, kept: Tensor, split: int, over: GlobalBatch
+    scores: Tensor, probabilities: Tensor, labels: Tensor, kept: Tensor, count: Tensor, split: int, over: GlobalBatch
 ) -> Tensor:
     """Share of the sum over kept rows and classes of BCE(c, aim), divided by the number of kept rows.
 
@@ -49,6 +49,7 @@ def adversarial_loss(
         probabilities: [b_s + b_t, K] softmax outputs of the classifier.
         labels: [b_s] int64.
         kept: [b_t], see confident.
+        count: 0-d, kept rows of the global batch.
         split: b_s.
         over: the global batch.
     """
@@ -59,18 +60,18 @@ def adversarial_loss(
     aim = torch.cat([F.one_hot(labels, classes).to(inside), opposite])
     rows = -(aim * inside + (1 - aim) * outside).sum(1)
     weights = torch.cat([rows.new_ones(split), kept])
-    return (weights * rows).sum() / (over.count("source") + over.sum(kept.sum()))
+    return (weights * rows).sum() / (over.count("source") + count)
 
 
-def correction_loss(probabilities: Tensor, scores: Tensor, kept: Tensor, over: GlobalBatch) -> Tensor:
+def correction_loss(probabilities: Tensor, scores: Tensor, kept: Tensor, count: Tensor) -> Tensor:
     """Share of the mean of -p c over confident target rows and classes, c a constant; 0 if no row is confident.
 
     Args:
         probabilities: [b_t, K] softmax outputs of the classifier.
         scores: [b_t, K], the discriminator's outputs.
         kept: [b_t], see confident.
-        over: the global batch.
+        count: 0-d, kept rows of the global batch.
     """
     inside, _ = corrected(scores.detach(), probabilities.detach().argmax(1))
     rows = -(probabilities * inside.exp()).mean(1)
-    return (kept * rows).sum() / over.sum(kept.sum()).clamp(min=1)
+    return (kept * rows).sum() / count.clamp(min=1)

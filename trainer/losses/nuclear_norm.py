@@ -34,6 +34,8 @@ def polar_factor(matrix: Tensor) -> Tensor:
     Newton and Schulz's iteration: multiplications alone, where an SVD would make the host wait for the device. Where
     S is zero, so is the factor, up to rounding.
     """
+    if matrix.shape[0] > matrix.shape[1]:
+        return polar_factor(matrix.T).T  # the smaller of the two products
     factor: Tensor = matrix / torch.linalg.matrix_norm(matrix)
     for _ in range(ITERATIONS):
         factor = 1.5 * factor - 0.5 * product(product(factor, factor.T), factor)

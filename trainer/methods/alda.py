@@ -60,11 +60,12 @@ class Method(Reversed):
         judged = self.discriminator(versions, progress.coefficients["reversal"], over, alike=True)
         scores, constant = judged.logits.unbind(1)
         kept = confident(probabilities[split:], self.config.threshold)
+        count = over.sum(kept.sum())
         weight = self.config.alignment_weight
-        correction = correction_loss(probabilities[split:], scores[split:], kept, over)
+        correction = correction_loss(probabilities[split:], scores[split:], kept, count)
         return {
             "classification": source_cross_entropy(logits[:split], labels, over),
-            "alignment": weight * adversarial_loss(scores, probabilities, labels, kept, split, over),
+            "alignment": weight * adversarial_loss(scores, probabilities, labels, kept, count, split, over),
             "correction": weight * progress.coefficients["correction"] * correction,
             "regulariser": source_cross_entropy(constant[:split], labels, over),
         }

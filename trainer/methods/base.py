@@ -81,7 +81,7 @@ class Method(nn.Module):
         title: str = ""
         """Name in tables and in MLflow, for instance HDA+ToAlign; empty: the file name."""
         origin: Origin = "code"
-        """What the method was built from: its authors' public code, or equations alone (the report says so)."""
+        """Built from its authors' code, or from equations where none for this task is public (the report says so)."""
         head: Literal["plain", "gvb", "hda"] = "plain"
         """Classifier: plain (one linear layer), gvb (minus one bridge) or hda (minus three heuristics)."""
         bottleneck: Layers = "none"
@@ -105,6 +105,8 @@ class Method(nn.Module):
     """Whether adapt() wants to see the unlabelled target before every evaluation."""
     inherits = False
     """Whether inherit() makes use of what the earlier runs of a chain found."""
+    differentiates_backbone = False
+    """Whether forward takes gradients of the backbone itself (inner steps), which a compiled one does not give."""
     partial_phases = False
     """Whether some phase reaches only a part of the parameters; the others then keep weights and momentum."""
 

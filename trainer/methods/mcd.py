@@ -27,6 +27,8 @@ class Method(base.Method):
     class Config(base.Method.Config):
         """Settings of MCD."""
 
+        head: Literal["plain"] = "plain"
+        """Classifier: that of the method."""
         batch_norm: Literal["split", "joint"] = "joint"
         """Statistics of a training batch: of each domain by itself, or joint over both."""
         head_width: int = 1000

@@ -54,6 +54,7 @@ class Method(Adversarial):
         """As the released program: discriminator at old fast weights in even steps, evaluation at fast weights."""
 
     config: Config
+    differentiates_backbone = True
 
     def __init__(self, config: Config, backbone: Backbone, sizes: base.Sizes, sync_bn: bool = True) -> None:
         super().__init__(config, backbone, sizes, sync_bn)

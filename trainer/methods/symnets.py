@@ -1,6 +1,7 @@
 """SymNets: a source and a target classifier that know the domains, and features that confuse them class by class."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from trainer import schedules
 from trainer.batch import Batch
@@ -24,6 +25,8 @@ class Method(base.Method):
     class Config(base.Method.Config):
         """Settings of SymNets."""
 
+        head: Literal["plain"] = "plain"
+        """Classifier: that of the method."""
         init: Init = "torch"
         """First weights of bottleneck, classifier and discriminator."""
         stages: int = 200

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainer.global_batch import sum_over_ranks
+from trainer.losses.precision import full
 from trainer.models.batch_norm_cuda import NormaliseOnCuda
 
 
@@ -32,7 +33,8 @@ class BatchNorm(_BatchNorm):
     running variance is unbiased with the global count. Runs on gloo (CPU) and NCCL alike.
 
     Attributes:
-        twice_differentiable: whether gradients of gradients are wanted, which torch's kernels over ranks do not have.
+        twice_differentiable: whether gradients of gradients are wanted, which torch's kernels over ranks do not have;
+            everything is computed in at least float32 then.
     """
 
     def __init__(self, like: _BatchNorm, synchronise: bool) -> None:
@@ -65,7 +67,9 @@ class BatchNorm(_BatchNorm):
         rate = momentum if momentum is not None else 1.0 / float(tracked)
         if ranks > 1:
             return self._synchronised(x, rate)
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, True, rate, self.eps)
+        wide = full(x) if self.twice_differentiable else x  # its second derivative would be computed in half
+        out = F.batch_norm(wide, self.running_mean, self.running_var, self.weight, self.bias, True, rate, self.eps)
+        return out.to(x.dtype)
 
     def _synchronised(self, x: Tensor, momentum: float) -> Tensor:
         running = cast(Tensor, self.running_mean), cast(Tensor, self.running_var)
@@ -144,9 +148,11 @@ def momentum(value: float | None, *networks: nn.Module) -> Iterator[None]:
     before = [layer.momentum for layer in found]
     for layer in found:
         layer.momentum = value
-    yield
-    for layer, old in zip(found, before, strict=True):
-        layer.momentum = old
+    try:
+        yield
+    finally:
+        for layer, old in zip(found, before, strict=True):
+            layer.momentum = old
 
 
 @contextmanager
@@ -155,9 +161,11 @@ def grouped(groups: tuple[Group, ...], *networks: nn.Module) -> Iterator[None]:
     found = layers(*networks)
     for layer in found:
         layer.groups = groups
-    yield
-    for layer in found:
-        layer.groups = ()
+    try:
+        yield
+    finally:
+        for layer in found:
+            layer.groups = ()
 
 
 def statistics(layer: BatchNorm) -> tuple[Tensor, Tensor]:
@@ -204,8 +212,10 @@ class RunningStatistics(nn.Module):
         """Let the network run with this set, then give it back its own."""
         before = RunningStatistics(network)
         self.restore(network)
-        yield
-        before.restore(network)
+        try:
+            yield
+        finally:
+            before.restore(network)
 
     def _pairs(self, network: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
         for index, layer in enumerate(layers(network)):

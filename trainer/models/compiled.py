@@ -11,7 +11,7 @@ from torch import Tensor, nn
 log = logging.getLogger(__name__)
 
 
-def compile_network(network: nn.Module, over_ranks: bool, attempt: Callable[[], Tensor]) -> bool:
+def compile_network(network: nn.Module, obstacle: str | None, attempt: Callable[[], Tensor]) -> bool:
     """Compile a network in place (its state-dict keys stay); a warning and False where that cannot be.
 
     The attempt compiles it before the first step, so that a compiler which fails, in the backward too, costs no run.
@@ -19,12 +19,11 @@ def compile_network(network: nn.Module, over_ranks: bool, attempt: Callable[[], 
 
     Args:
         network: called with tensors alone.
-        over_ranks: whether its batch norms talk to other ranks between their two halves, which no graph holds.
+        obstacle: why it cannot be compiled, where that is known already.
         attempt: calls it in training mode on what a step will give it; returns a scalar.
     """
-    reason = None
-    if over_ranks:
-        reason = "batch norm over several ranks cannot be part of a graph (train.sync_bn false could)"
+    if obstacle is not None:
+        reason: str | None = obstacle
     elif not torch.cuda.is_available() and shutil.which("c++") is None and shutil.which("g++") is None:
         reason = "there is no C++ compiler"
     else:

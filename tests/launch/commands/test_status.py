@@ -1,8 +1,6 @@
 """What status says where files and queues do not tell all: dead runs that MLflow shows as running, a missing Slurm."""
 
 import dataclasses
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,19 +12,8 @@ from launch.planning.record import open_parent
 from launch.slurm.arrays import Array, Submitted
 from tests.launch import plans
 from trainer.errors import USER_ERROR
-from trainer.tracking import default_uri
-
-DIES = """
-import os, sys
-from pathlib import Path
-from trainer.settings import Tracking
-from trainer.tracking import open_tracker
-folder, parent = Path(sys.argv[1]), sys.argv[2]
-tracker = open_tracker(Tracking(parent=parent), folder, folder.name, None, True, folder.parent)
-tracker.start(); tracker.log(1, {"loss/total": 0.5}); tracker._sender.finish(60)
-os._exit(1)
-"""
-"""A tracked run that dies without a word."""
+from trainer.folder import LINKS
+from trainer.tracking import default_uri, left_open, owes
 
 
 @pytest.fixture
@@ -36,8 +23,7 @@ def plan(tmp_path: Path) -> Plan:
     made = dataclasses.replace(made, parent=open_parent(made))
     made.write()
     for job in made.jobs[:2]:
-        command = [sys.executable, "-c", DIES, job.folder, str(made.parent)]
-        assert subprocess.run(command, env=plans.environment()).returncode == 1
+        plans.die_without_a_word(Path(job.folder), tmp_path, made.parent)
     return made
 
 
@@ -68,6 +54,15 @@ def test_dead_runs_are_named_and_ended_once(plan: Plan, capsys: pytest.CaptureFi
     for words in (by_mlflow, ["status", plan.folder]):
         assert main(words) == 0
         assert "RUNNING" not in capsys.readouterr().out
+
+
+def test_an_earlier_run_of_a_dead_chain_is_ended_too(plan: Plan, tmp_path: Path) -> None:
+    link = Path(plan.jobs[0].folder) / LINKS / "0"
+    plans.die_without_a_word(link, tmp_path, None)
+    assert left_open(link)
+    assert main(["status", plan.folder]) == 0
+    assert not left_open(link)
+    assert not owes(link)
 
 
 def test_a_sweep_on_slurm_is_told_from_mlflow_where_slurm_is_not(

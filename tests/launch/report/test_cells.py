@@ -85,7 +85,7 @@ def test_a_method_without_published_code_is_marked_and_still_finds_its_row() -> 
     assert counterpart("office_home", tada) == office_home()["TADA"]
     (note,) = respecified([hda, tada])
     assert isinstance(note, Text)
-    assert note.text.startswith("re-specified: no code of this method was ever published.")
+    assert note.text.startswith("re-specified: no code of this method for image classification is public.")
     assert respecified([hda]) == []
 
 
