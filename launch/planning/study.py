@@ -40,7 +40,7 @@ def add_options(parser: command_line.Parser) -> None:
     """The options that say what a sweep is made of."""
     group = parser.add_argument_group("what is swept (all other words are the trainer's: --config, --data.root, ...)")
     group.add_argument("--sweep", metavar="FILE", help="YAML file of methods, data sets, tasks and seeds")
-    text = "files of configs/methods/, as in source_only,hda_toalign"
+    text = "files of configs/methods/, as in source_only,hda_toalign; with --sweep: those of its methods"
     group.add_argument("--methods", type=command_line.names, metavar="A,B", help=text)
     group.add_argument("--seeds", type=command_line.seeds, help="how many (3) or which (0,3,7); default 1")
     group.add_argument("--tasks", type=command_line.names, help="art-clipart,...; default: all of the data set")
@@ -58,13 +58,11 @@ def read_plan(options: argparse.Namespace, words: list[str]) -> Plan:
     """
     given = Variant(tuple(words), "command line", options.tasks, options.seeds, options.sources)
     variants, name = [given], options.name
-    if options.methods and options.sweep:
-        raise UserError("--methods and --sweep FILE both say which methods; give one of them")
-    if options.methods:
+    if options.methods and not options.sweep:
         more = [("--config", f"methods/{name}.yaml") for name in options.methods]
         variants = [dataclasses.replace(given, words=(*given.words, *words)) for words in more]
     if options.sweep:
-        variants, named = read_sweep_file(options.sweep, given)
+        variants, named = read_sweep_file(options.sweep, given, options.methods)
         name = name or named
     members = [member for variant in variants for member in _members(variant)]
     seeds = list(dict.fromkeys(member.run.seed for member in members))

@@ -15,7 +15,8 @@ What comes later wins: data set, method, `set` of all, of the data set, of the m
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 import yaml
@@ -49,6 +50,11 @@ class _Entry:
         return [word for name in self.configs for word in ("--config", name)]
 
     @property
+    def names(self) -> set[str]:
+        """What its files are called."""
+        return {Path(name).stem for name in self.configs}
+
+    @property
     def settings(self) -> list[str]:
         """Its own settings."""
         return _settings(self.values.get("set"), self.file)
@@ -58,11 +64,12 @@ class _Entry:
         return tuple(_texts(self.values[key], key, self.file)) if key in self.values else None
 
 
-def read_sweep_file(file: str, given: Variant) -> tuple[list[Variant], str | None]:
+def read_sweep_file(file: str, given: Variant, only: Sequence[str] | None = None) -> tuple[list[Variant], str | None]:
     """The variants that a file asks for, and its name for the sweep.
 
     Args:
         given: what the command line says; it goes before the file.
+        only: names of the file's methods; None: all of them.
 
     Raises:
         UserError: names the file, the line and the key.
@@ -77,7 +84,7 @@ def read_sweep_file(file: str, given: Variant) -> tuple[list[Variant], str | Non
     sources = _one(values.get("sources"), "sources", file)
     variants = []
     for dataset in datasets:
-        for method in (_Entry(node, file) for node in _items(values["methods"], file)):
+        for method in _chosen([_Entry(node, file) for node in _items(values["methods"], file)], file, only):
             parts = [dataset, method] if dataset else [method]
             words = [word for part in parts for word in part.words] + common
             words += [word for part in parts for word in part.settings]
@@ -86,6 +93,15 @@ def read_sweep_file(file: str, given: Variant) -> tuple[list[Variant], str | Non
             how_many = given.sources or next((_choice(one[0], method.where) for one in how if one), sources)
             variants.append(Variant((*words, *given.words), method.where, wanted, seeds, how_many))
     return variants, _one(values.get("name"), "name", file)
+
+
+def _chosen(methods: list[_Entry], file: str, only: Sequence[str] | None) -> list[_Entry]:
+    there = sorted(set().union(*(method.names for method in methods)))
+    for name in only or ():
+        if name not in there:
+            near = command_line.near(name, there)
+            raise UserError(f"--methods: {file} has no method {name!r}{near}; it has {', '.join(there)}")
+    return [method for method in methods if only is None or method.names & set(only)]
 
 
 def _keys(node: yaml.MappingNode, known: Iterable[str], file: str) -> dict[str, yaml.Node]:

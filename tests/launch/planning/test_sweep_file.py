@@ -87,3 +87,14 @@ def test_mistakes_of_content_name_the_entry(tmp_path: Path, text: str, said: str
     file.write_text(f"datasets: [datasets/digits4.yaml]\nmethods:\n  - methods/source_only.yaml\n  - {text}\n")
     with pytest.raises(UserError, match=said):
         read(f"--sweep {file}")
+
+
+def test_methods_of_the_command_line_choose_among_those_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text(GOOD)
+    plan = read(f"--sweep {file} --methods hda_toalign")
+    assert [(job.method, job.task, job.seed) for job in plan.jobs] == [("s = 8", "mnist>font", seed) for seed in (0, 3)]
+    with pytest.raises(
+        UserError, match=r"no method 'hda_toalgn'; did you mean hda_toalign\?; it has hda_toalign, sour"
+    ):
+        read(f"--sweep {file} --methods hda_toalgn")
