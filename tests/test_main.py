@@ -9,9 +9,6 @@ import pytest
 import torch
 
 from tests import runs
-from tests.methods import profiles
-from trainer import images, manifest
-from trainer.data.listing import Listing
 from trainer.main import main
 
 
@@ -106,36 +103,6 @@ def test_a_finished_run_is_left_alone(digits: Path, tmp_path: Path, capsys: pyte
     assert main(words) == 0
     assert summary.stat().st_mtime_ns == before
     assert "finished already" in capsys.readouterr().out
-
-
-def test_target_labels_touch_nothing(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the target's labels permuted every bit of the weights, the optimiser and the generators is the same, and
-    the checkpoint chosen without labels is that of the same step, bit for bit."""
-    short = {"train__steps": "3", "train__save_every": "3", "train__eval_every": "1"}
-    for name in profiles.NAMES:
-        assert main(runs.words(digits, tmp_path / f"{name}-true", name, **short)) == 0
-    load = images.domains_of.load
-
-    def permuted(settings: images.Data, seed: int = 0) -> images.Domains:
-        domains = load(settings, seed)
-        target = domains.target
-        labels = tuple((label + 3) % len(target.classes) for label in target.labels)
-        false = Listing(target.domain, target.paths, labels, target.classes)
-        return images.Domains(domains.sources, false, domains.source_test, false, domains.source)
-
-    monkeypatch.setattr(images.domains_of, "load", permuted)
-    for name in profiles.NAMES:
-        assert main(runs.words(digits, tmp_path / f"{name}-false", name, **short)) == 0
-        true, false = (runs.checkpoint(tmp_path / f"{name}-{which}", 3) for which in ("true", "false"))
-        runs.assert_identical(true, false)
-        assert chosen_without_labels(tmp_path / f"{name}-true") == chosen_without_labels(tmp_path / f"{name}-false")
-
-
-def chosen_without_labels(output: Path) -> tuple[int, float, str]:
-    """Step, score and SHA-256 of the weights of the checkpoint."""
-    (folder,) = output.rglob("best_label_free")
-    saved = manifest.read(folder)
-    return saved.step, saved.meta["standing"]["label_free_score"], saved.files["method.pt"][1]
 
 
 def test_a_full_disk_is_a_crash_with_one_message(
